@@ -1,0 +1,257 @@
+package expert
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+func TestNoAdviceBeforeTheFirstCompleteTrial(t *testing.T) {
+	in := calm().input(t)
+	in.History = nil
+	if diff := cmp.Diff(Advice{}, advise(t, Default(), in)); diff != "" {
+		t.Error(diff)
+	}
+	in.History = trial.History{{ID: 1, State: trial.Failed, Reason: "nan"}, {ID: 2, State: trial.Running}}
+	in.Trial = 3
+	if diff := cmp.Diff(Advice{}, advise(t, Default(), in)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Two rules that want opposite things, one for accuracy and one for cost.
+const opposed = `
+commands: 3
+rules:
+  - {name: wider, aim: accuracy, when: accuracy < 1, do: [AMK, ACL], because: "accuracy {accuracy}"}
+  - {name: narrower, aim: cost, when: cost_over >= 1, do: [RK, RSC], because: "{cost} {cost_value}"}
+`
+
+func TestConflictsGoByWhatIsWanted(t *testing.T) {
+	b := book(t, opposed)
+	for _, c := range []struct {
+		wants    []string
+		focus    string
+		commands []string
+		dropped  map[string]string
+	}{
+		{[]string{"accuracy=99%", "inference_energy=1J:high"}, "accuracy", []string{"AMK", "ACL"}, map[string]string{}},
+		{[]string{"accuracy=90%:high", "inference_energy=1mJ:low"}, "cost", []string{"RK", "RSC"}, map[string]string{
+			"AMK": "it opposes RK (rule narrower), which serves this round's focus, cost",
+			"ACL": "this round works on cost, it would work on accuracy",
+		}},
+		{[]string{"accuracy:high", "inference_energy:low"}, "accuracy", []string{"AMK", "ACL"}, map[string]string{
+			"RK":  "it opposes AMK (rule wider), which serves this round's focus, accuracy",
+			"RSC": "this round works on accuracy, it would work on cost",
+		}},
+	} {
+		a := advise(t, b, calm().want(t, c.wants...).input(t))
+		if a.Focus != c.focus {
+			t.Errorf("%v: focus %s, want %s", c.wants, a.Focus, c.focus)
+		}
+		if diff := cmp.Diff(c.commands, codesOf(a.Commands)); diff != "" {
+			t.Errorf("%v: %s", c.wants, diff)
+		}
+		if diff := cmp.Diff(c.dropped, droppedOf(a)); diff != "" {
+			t.Errorf("%v: %s", c.wants, diff)
+		}
+	}
+}
+
+func droppedOf(a Advice) map[string]string {
+	out := map[string]string{}
+	for _, d := range a.Dropped {
+		out[d.Command.Code] = d.Reason
+	}
+	return out
+}
+
+func TestConflictsWithinAnAimGoByPriority(t *testing.T) {
+	b := book(t, `
+commands: 2
+rules:
+  - {name: more, aim: accuracy, priority: 3, when: "True", do: [AD], because: a}
+  - {name: less, aim: accuracy, priority: 7, when: "True", do: [RD], because: b}
+  - {name: late, aim: accuracy, priority: 2, when: "True", do: [ACL, ASC], because: c}
+  - {name: same, aim: accuracy, priority: 1, when: "True", do: [RD], because: d}
+`)
+	a := advise(t, b, calm().want(t, "accuracy").input(t))
+	if diff := cmp.Diff([]string{"RD", "ACL"}, codesOf(a.Commands)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]string{
+		"AD":  "it opposes RD (rule less), which has the higher priority (7, not 3)",
+		"ASC": "a round has at most 2 commands, and others come first",
+	}, droppedOf(a)); diff != "" {
+		t.Error(diff)
+	}
+	if a.Commands[0].Rule != "less" {
+		t.Errorf("the weaker rule %s speaks for RD", a.Commands[0].Rule)
+	}
+}
+
+func TestTrainingComesFirst(t *testing.T) {
+	a := advise(t, Default(), calm().accuracy(0.7, 0.65).want(t, "accuracy").failed("out-of-memory: 3 GB").input(t))
+	if len(a.Commands) == 0 || a.Commands[0].Code != "RK" || a.Commands[0].Rule != "out-of-memory" {
+		t.Fatalf("commands %+v", a.Commands)
+	}
+	if why := droppedOf(a)["AMK"]; why != "it opposes RK (rule out-of-memory), which comes first: a network has to train at all" {
+		t.Errorf("AMK was dropped because %q", why)
+	}
+}
+
+// A command that did not help twice on the same parent goes last.
+func TestRepeatedFailureGoesLast(t *testing.T) {
+	b := book(t, `
+commands: 1
+rules:
+  - {name: deeper, aim: accuracy, priority: 9, when: "True", do: [ACL], because: a}
+  - {name: wider, aim: accuracy, priority: 1, when: "True", do: [AMK], because: b}
+`)
+	base := func() *scene { return calm().want(t, "accuracy") }
+	for name, c := range map[string]struct {
+		scene *scene
+		want  string
+	}{
+		"untried":        {base(), "ACL"},
+		"failed once":    {base().then(1, 0.9, 1, "ACL"), "ACL"},
+		"failed twice":   {base().then(1, 0.9, 1, "ACL").then(1, 0.91, 1, "ACL"), "AMK"},
+		"helped lately":  {base().then(1, 0.9, 1, "ACL").then(1, 0.951, 1, "ACL").then(2, 0.97, 1, "ASC"), "ACL"},
+		"other parent":   {base().then(3, 0.9, 1, "ACL").then(3, 0.91, 1, "ACL"), "ACL"},
+		"other commands": {base().then(1, 0.9, 1, "ASC").then(1, 0.91, 1, "ASC"), "ACL"},
+	} {
+		in := c.scene.input(t)
+		in.Trial += in.Trial % 2 // an even round: the best trial is the parent
+		if name == "helped lately" {
+			parent, _ := in.History.ByID(1)
+			if _, _, stale := newSituation(in, in.History, parent).experience("ACL"); stale != "" {
+				t.Errorf("%s: %s", name, stale)
+			}
+			continue
+		}
+		a := advise(t, b, in)
+		if a.Parent != 1 || len(a.Commands) != 1 || a.Commands[0].Code != c.want {
+			t.Errorf("%s: parent %d, commands %v, want %s", name, a.Parent, codesOf(a.Commands), c.want)
+		}
+		if name == "failed twice" {
+			if why := droppedOf(a)["ACL"]; why != "its last two uses on trial 1, in trials 2 and 3, did not improve it" {
+				t.Errorf("ACL was dropped because %q", why)
+			}
+		}
+	}
+}
+
+func TestParent(t *testing.T) {
+	s := calm().
+		then(1, 0.97, 0.020). // 2: on the front
+		then(1, 0.90, 0.001). // 3: on the front, and the best effectiveness
+		then(1, 0.80, 0.010). // 4: dominated
+		then(3, 0.20, 1e-6)   // 5: on the front for costing nothing
+	in := s.input(t)
+	got := map[int]int{}
+	for round := 6; round <= 9; round++ {
+		in.Trial = round
+		got[round] = advise(t, Default(), in).Parent
+	}
+	best, _ := in.Objective.Best(in.History)
+	// Trial 1 was changed three times, 3 once, 2 never: the odd rounds go there.
+	if diff := cmp.Diff(map[int]int{6: best, 7: 2, 8: best, 9: 2}, got); diff != "" {
+		t.Error(diff)
+	}
+	// Without any energy there is neither score nor front: accuracy decides.
+	for i := range in.History {
+		delete(in.History[i].Metrics, trial.InferenceEnergy)
+	}
+	for round := 6; round <= 7; round++ {
+		in.Trial = round
+		if p := advise(t, Default(), in).Parent; p != 2 {
+			t.Errorf("round %d: parent %d, want the most accurate, 2", round, p)
+		}
+	}
+}
+
+// The learning curve stands in for a train accuracy that was not measured.
+func TestTrainAccuracyFromTheCurve(t *testing.T) {
+	s := calm().accuracy(0, 0.6)
+	delete(s.first.Metrics, trial.TrainAccuracy)
+	s.first.Curve[1].TrainAccuracy = 0.9
+	in := s.input(t)
+	if got := variableByName["gap"].value(newSituation(in, in.History, in.History[0])); fmt.Sprintf("%.3f", got) != "0.300" {
+		t.Errorf("gap %v", got)
+	}
+	if _, written := in.History[0].Metrics[trial.TrainAccuracy]; written {
+		t.Error("the history was changed")
+	}
+}
+
+// Neither unfinished rounds nor later ones are seen.
+func TestOnlyFinishedEarlierRoundsCount(t *testing.T) {
+	in := calm().then(1, 0.99, 0.001).input(t)
+	in.History[1].State = trial.Running
+	if a := advise(t, Default(), in); a.Parent != 1 {
+		t.Errorf("parent %d is still running", a.Parent)
+	}
+	in.History[1].State = trial.Complete
+	in.Trial = 2
+	if a := advise(t, Default(), in); a.Parent != 1 {
+		t.Errorf("parent %d comes after the round", a.Parent)
+	}
+}
+
+// A rule that names something unknown does not fire, in condition or reason.
+func TestUnknownValuesFireNothing(t *testing.T) {
+	b := book(t, `
+rules:
+  - {name: a, aim: accuracy, when: accuracy_target > 0 or True, do: [ACL], because: x}
+  - {name: b, aim: accuracy, when: "True", do: [AMK], because: "{peak_memory}"}
+  - {name: c, aim: accuracy, when: convs >= 0, do: [ASC], because: "{convs}"}
+  - {name: d, aim: accuracy, when: "True", do: [AD], because: x}
+`)
+	in := calm().input(t)
+	in.History[0].Program = nil
+	if diff := cmp.Diff([]string{"AD"}, codesOf(advise(t, b, in).Commands)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConditionThatFailsNamesItsRule(t *testing.T) {
+	b := book(t, `
+rules:
+  - {name: ratio, aim: accuracy, when: 1 / dropouts > 2, do: [ACL], because: x}
+`)
+	_, err := b.Advise(calm().input(t))
+	if err == nil || !strings.Contains(err.Error(), `rule "ratio": when 1 / dropouts > 2: `) || !strings.Contains(err.Error(), "division by zero") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The same history gives the same advice, and over the rounds of a search that
+// stands still the advice varies and works on both kinds of wants.
+func TestAdviceIsDeterministicAndVaried(t *testing.T) {
+	s := calm().accuracy(0.8, 0.75).network(newNet().conv(16).conv(32).conv(64).pool().dense(10).done())
+	advices := map[string]bool{}
+	focus := map[string]int{}
+	for range 16 {
+		in := s.input(t)
+		a := advise(t, Default(), in)
+		if diff := cmp.Diff(a, advise(t, Default(), in)); diff != "" {
+			t.Fatal(diff)
+		}
+		codes := codesOf(a.Commands)
+		if len(codes) == 0 || len(codes) > 2 {
+			t.Fatalf("round %d: commands %v", in.Trial, codes)
+		}
+		advices[fmt.Sprint(codes)] = true
+		focus[a.Focus]++
+		s.then(a.Parent, 0.74, 0.0041, codes...) // a little worse each time
+	}
+	if len(advices) < 6 {
+		t.Errorf("16 rounds gave only %d different advices: %v", len(advices), advices)
+	}
+	if focus[aimAccuracy] < 6 || focus[aimCost] < 4 {
+		t.Errorf("rounds by focus: %v", focus)
+	}
+}

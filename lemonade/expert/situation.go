@@ -1,0 +1,219 @@
+package expert
+
+import (
+	"maps"
+	"math"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// lateRounds is how far back a failure still counts. Ours.
+const lateRounds = 3
+
+// situation is what the rules are held against: the search so far, seen from
+// the parent.
+type situation struct {
+	in       Input
+	past     trial.History // the finished rounds before this one
+	complete trial.History
+	parent   trial.Trial
+	metrics  trial.Metrics // of the parent
+	features *features     // of the parent; nil where its program is not known
+	weights  map[trial.Metric]float64
+
+	plateau                    int
+	bestAccuracy, lastAccuracy any // float64, nil where unknown
+
+	cost       *cost // the one furthest from met
+	costWeight float64
+	// How far wants are from met: Σ wᵢ·(1−nᵢ), without those whose target is reached.
+	accuracyUnmet, costUnmet float64
+}
+
+// cost is a wanted metric that is not a measure of how right the network is.
+type cost struct {
+	metric      trial.Metric
+	value, over float64
+	mark        string // what over compares with: "the target of 4.0 mJ"
+}
+
+func (c cost) compared() string {
+	times := variable{}.write(c.over)
+	if times == "1" {
+		return "still " + c.mark
+	}
+	return times + " times " + c.mark
+}
+
+// quality reports whether a metric says how right a network is; all others are
+// costs of being so.
+func quality(m trial.Metric) bool {
+	return m == trial.Accuracy || m == trial.TrainAccuracy || m == trial.Loss
+}
+
+func newSituation(in Input, past trial.History, parent trial.Trial) *situation {
+	s := &situation{
+		in: in, past: past, complete: past.Complete(), parent: parent,
+		metrics: objective.MetricsOf(parent), weights: in.Objective.Weights(),
+	}
+	if parent.Program != nil && parent.Program.Network != nil {
+		f := examine(parent.Program.Network)
+		s.features = &f
+	}
+	if _, ok := s.metrics[trial.TrainAccuracy]; !ok && len(parent.Curve) > 0 {
+		// The learning curve has it too, as it was during the last epoch.
+		s.metrics = maps.Clone(s.metrics)
+		if s.metrics == nil {
+			s.metrics = trial.Metrics{}
+		}
+		s.metrics[trial.TrainAccuracy] = trial.Measurement{Value: parent.Curve[len(parent.Curve)-1].TrainAccuracy}
+	}
+	s.progress()
+	s.unmet()
+	return s
+}
+
+// progress fills in how the search has gone.
+func (s *situation) progress() {
+	best, bestIsScore := math.Inf(-1), false
+	for _, t := range s.complete {
+		accuracy, known := finite(t.Metrics, trial.Accuracy)
+		if known {
+			s.lastAccuracy = accuracy
+			if b, ok := s.bestAccuracy.(float64); !ok || accuracy > b {
+				s.bestAccuracy = accuracy
+			}
+		}
+		value, isScore := s.in.Objective.Score(objective.MetricsOf(t))
+		if !isScore && !bestIsScore && known {
+			value = accuracy
+		} else if !isScore {
+			value = math.Inf(-1)
+		}
+		if value > best || (isScore && !bestIsScore) {
+			best, bestIsScore, s.plateau = value, isScore, 0
+		} else {
+			s.plateau++
+		}
+	}
+}
+
+// unmet fills in what is left to want.
+func (s *situation) unmet() {
+	worst := 0.0
+	for i, term := range s.in.Objective.Terms(s.metrics) {
+		want := s.in.Objective.Wants[i]
+		unmet := term.Weight * (1 - term.Normalised)
+		if !term.Known || s.reached(want) {
+			unmet = 0
+		}
+		if quality(want.Metric) {
+			s.accuracyUnmet += unmet
+			continue
+		}
+		s.costWeight += term.Weight
+		s.costUnmet += unmet
+		if unmet <= worst {
+			continue
+		}
+		if over, mark, ok := s.over(want.Metric, term.Value); ok {
+			worst = unmet
+			s.cost = &cost{metric: want.Metric, value: term.Value, over: over, mark: mark}
+		}
+	}
+}
+
+// reached reports whether a want has a target and the parent has reached it.
+func (s *situation) reached(want objective.Want) bool {
+	return want.Target != nil && objective.Objective{Wants: []objective.Want{want}}.TargetsMet(s.metrics)
+}
+
+func (s *situation) accuracyMet() bool {
+	for _, w := range s.in.Objective.Wants {
+		if w.Metric == trial.Accuracy {
+			return s.reached(w)
+		}
+	}
+	return false
+}
+
+// over returns how many times worse than its mark a value is: than the target,
+// else than the anchor or the first measurement.
+func (s *situation) over(m trial.Metric, v float64) (ratio float64, mark string, ok bool) {
+	reference, words := s.in.Objective.Anchors[m], "the first trial's "
+	for _, w := range s.in.Objective.Wants {
+		if w.Metric == m && w.Target != nil {
+			reference, words = *w.Target, "the target of "
+		}
+	}
+	if reference == 0 {
+		for _, t := range s.complete {
+			if first, known := finite(objective.MetricsOf(t), m); known && first > 0 {
+				reference = first
+				break
+			}
+		}
+	}
+	if reference <= 0 || v < 0 {
+		return 0, "", false
+	}
+	ratio = v / reference
+	if info, _ := m.Info(); info.Higher {
+		if v == 0 {
+			return 0, "", false
+		}
+		ratio = reference / v
+	}
+	return ratio, words + objective.Format(m, reference), true
+}
+
+// metric returns the parent's value, a float64, or nil where it is unknown.
+func (s *situation) metric(m trial.Metric) any {
+	if v, ok := finite(s.metrics, m); ok {
+		return v
+	}
+	return nil
+}
+
+// late counts the failed trials among the last rounds: those of one reason, or all.
+func (s *situation) late(reason string) int {
+	n := 0
+	for _, t := range s.lastRounds() {
+		if kind, _, _ := strings.Cut(t.Reason, ":"); t.State == trial.Failed && (reason == "" || kind == reason) {
+			n++
+		}
+	}
+	return n
+}
+
+// broken counts the late rounds in which a limit was broken, and returns the
+// latest reason.
+func (s *situation) broken() (n int, reason string) {
+	for _, t := range s.lastRounds() {
+		hit := t.State == trial.Infeasible
+		if hit {
+			reason = t.Reason
+		}
+		for _, a := range t.Attempts {
+			if a.State == trial.Infeasible {
+				hit, reason = true, a.Reason
+			}
+		}
+		if hit {
+			n++
+		}
+	}
+	return n, reason
+}
+
+func (s *situation) lastRounds() trial.History {
+	return s.past[max(0, len(s.past)-lateRounds):]
+}
+
+// finite returns a metric's value where it is known and a number.
+func finite(m trial.Metrics, name trial.Metric) (float64, bool) {
+	v, ok := m[name]
+	return v.Value, ok && !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0)
+}

@@ -1,0 +1,249 @@
+package objective
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Objective is what one study is after. It is stored with the study as JSON.
+type Objective struct {
+	Wants  []Want                   `json:"wants"`
+	Limits map[trial.Metric]float64 `json:"limits,omitempty"` // hard; a minimum where more is better, else a maximum
+	Axes   []trial.Metric           `json:"axes"`             // of the Pareto front, two or more
+
+	Anchors   map[trial.Metric]float64 `json:"anchors,omitempty"`   // of the wants; see Fix
+	Reference map[trial.Metric]float64 `json:"reference,omitempty"` // worst corner of the hypervolume, by metric; see Fix
+}
+
+// DefaultAxes are the axes of the Pareto front where none are chosen.
+var DefaultAxes = []trial.Metric{trial.Accuracy, trial.InferenceEnergy}
+
+// New returns an objective with the given wants and hard limits over
+// [DefaultAxes]. Without wants it takes those of the preset "balanced". Limits
+// of the wants and limits given apart are put together. Every fault is reported
+// at once.
+func New(wants []Want, limits map[trial.Metric]float64) (Objective, error) {
+	if len(wants) == 0 {
+		wants = presets["balanced"]
+	}
+	o := Objective{
+		Wants:   slices.Clone(wants),
+		Limits:  map[trial.Metric]float64{},
+		Axes:    slices.Clone(DefaultAxes),
+		Anchors: map[trial.Metric]float64{},
+	}
+	var faults []error
+	for _, m := range slices.Sorted(maps.Keys(limits)) {
+		if err := check(m, limits[m], "limit"); err != nil {
+			faults = append(faults, err)
+		}
+		o.Limits[m] = limits[m]
+	}
+	seen := map[trial.Metric]bool{}
+	for i := range o.Wants {
+		w := &o.Wants[i]
+		if w.Priority == 0 {
+			w.Priority = Medium
+		}
+		if err := w.validate(); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if seen[w.Metric] {
+			faults = append(faults, fmt.Errorf("want %s: given twice; keep one", w.Metric))
+		}
+		seen[w.Metric] = true
+		if w.Target != nil {
+			o.Anchors[w.Metric] = *w.Target
+		}
+		if w.Limit == nil {
+			continue
+		}
+		if other, ok := o.Limits[w.Metric]; ok && other != *w.Limit {
+			faults = append(faults, fmt.Errorf("limit %s: both %s and %s are given; keep one",
+				w.Metric, Format(w.Metric, other), Format(w.Metric, *w.Limit)))
+		}
+		o.Limits[w.Metric] = *w.Limit
+	}
+	if len(faults) > 0 {
+		return Objective{}, errors.Join(faults...)
+	}
+	return o, nil
+}
+
+// On returns the same objective with the Pareto front over other axes.
+func (o Objective) On(axes ...trial.Metric) (Objective, error) {
+	if len(axes) < 2 {
+		return o, fmt.Errorf("axes %v: a front needs two or more metrics", axes)
+	}
+	for i, m := range axes {
+		if err := checkMetric(m); err != nil {
+			return o, fmt.Errorf("axes: %w", err)
+		}
+		if slices.Contains(axes[:i], m) {
+			return o, fmt.Errorf("axes: %s is given twice; keep one", m)
+		}
+	}
+	o.Axes = slices.Clone(axes)
+	return o, nil
+}
+
+// Fix sets the anchors and the hypervolume's reference from the metrics of the
+// study's first complete trial, and reports whether it set anything that ought
+// to be stored. What is set stays: it may be called with every complete trial,
+// and a later one only fills in a metric that all before it lacked. A score
+// that was known before is therefore the same ever after.
+//
+// The reference is ours: accuracy 0, throughput a tenth of the first
+// measurement, every cost ten times the first measurement.
+func (o *Objective) Fix(first trial.Metrics) bool {
+	// Copies of the objective may be read meanwhile, so the maps are replaced, not written.
+	anchors, reference := maps.Clone(o.Anchors), maps.Clone(o.Reference)
+	if anchors == nil {
+		anchors = map[trial.Metric]float64{}
+	}
+	if reference == nil {
+		reference = map[trial.Metric]float64{}
+	}
+	before := len(anchors) + len(reference)
+	for _, w := range o.Wants {
+		if _, ok := anchors[w.Metric]; ok {
+			continue
+		}
+		if v, ok := known(first, w.Metric); ok && (v > 0 || fraction(w.Metric)) {
+			anchors[w.Metric] = v
+		}
+	}
+	for m := range first {
+		if _, ok := reference[m]; ok {
+			continue
+		}
+		v, ok := known(first, m)
+		switch info, _ := m.Info(); {
+		case !ok:
+		case fraction(m):
+			reference[m] = 0
+		case v == 0: // no scale to take ten times of
+		case info.Higher:
+			reference[m] = v / 10
+		default:
+			reference[m] = v * 10
+		}
+	}
+	o.Anchors, o.Reference = anchors, reference
+	return len(anchors)+len(reference) != before
+}
+
+// Infeasible returns which limits the metrics break, such as
+// "model_size 1.3 MB is over the limit of 1 MB", or "" where none is broken.
+// Only known metrics are judged: before training those are the static ones.
+func (o Objective) Infeasible(m trial.Metrics) string {
+	var reasons []string
+	for _, info := range trial.MetricInfos {
+		limit, limited := o.Limits[info.Metric]
+		v, ok := known(m, info.Metric)
+		if !limited || !ok || meets(info.Metric, v, limit) {
+			continue
+		}
+		side := "over"
+		if info.Higher {
+			side = "under"
+		}
+		value, bound := Format(info.Metric, v), strings.Replace(Format(info.Metric, limit), ".0 ", " ", 1)
+		if value == Format(info.Metric, limit) { // as close as that: show every digit
+			value, bound = exact(info, v), exact(info, limit)
+		}
+		reasons = append(reasons, fmt.Sprintf("%s %s is %s the limit of %s", info.Metric, value, side, bound))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// TargetsMet reports whether every want that has a target has reached it. It is
+// false where no want has one: there is then nothing to reach.
+func (o Objective) TargetsMet(m trial.Metrics) bool {
+	targets := 0
+	for _, w := range o.Wants {
+		if w.Target == nil {
+			continue
+		}
+		targets++
+		if v, ok := known(m, w.Metric); !ok || !meets(w.Metric, v, *w.Target) {
+			return false
+		}
+	}
+	return targets > 0
+}
+
+// MixedMethods says where the wants or axes of the complete trials were obtained
+// by more than one method, one sentence per metric: such values rank together
+// only with care.
+func (o Objective) MixedMethods(h trial.History) []string {
+	var notes []string
+	for _, info := range trial.MetricInfos {
+		if !slices.Contains(o.Axes, info.Metric) &&
+			!slices.ContainsFunc(o.Wants, func(w Want) bool { return w.Metric == info.Metric }) {
+			continue
+		}
+		ids := map[string][]string{}
+		for _, t := range h.Complete() {
+			if _, ok := known(t.Metrics, info.Metric); ok {
+				method := t.Metrics[info.Metric].Method
+				ids[method] = append(ids[method], fmt.Sprint(t.ID))
+			}
+		}
+		if len(ids) < 2 {
+			continue
+		}
+		var parts []string
+		for _, method := range slices.Sorted(maps.Keys(ids)) {
+			parts = append(parts, fmt.Sprintf("%s (trials %s)", method, strings.Join(ids[method], ", ")))
+		}
+		notes = append(notes, fmt.Sprintf("%s comes from %s: compare with care", info.Metric, strings.Join(parts, " and ")))
+	}
+	return notes
+}
+
+// MetricsOf returns what is known of a trial: what was measured, and the static
+// metrics of its network where the measurements do not repeat them.
+func MetricsOf(t trial.Trial) trial.Metrics {
+	if t.Costs.Params == 0 && t.Costs.MACs == 0 {
+		return t.Metrics
+	}
+	all := trial.Static(t.Costs)
+	maps.Copy(all, t.Metrics)
+	return all
+}
+
+// known returns a metric's value where it is one that can be compared: present,
+// finite, not negative and, for a fraction, not above 1.
+func known(m trial.Metrics, name trial.Metric) (float64, bool) {
+	v, ok := m[name]
+	if !ok || math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || v.Value < 0 || (fraction(name) && v.Value > 1) {
+		return 0, false
+	}
+	return v.Value, true
+}
+
+// fraction reports whether m runs from 0 to 1, such as accuracy: more is better
+// and there is no unit.
+func fraction(m trial.Metric) bool {
+	info, ok := m.Info()
+	return ok && info.Higher && info.Unit == ""
+}
+
+// better reports whether a is strictly better than b.
+func better(m trial.Metric, a, b float64) bool {
+	if info, _ := m.Info(); info.Higher {
+		return a > b
+	}
+	return a < b
+}
+
+// meets reports whether v is as good as bound or better.
+func meets(m trial.Metric, v, bound float64) bool { return !better(m, bound, v) }

@@ -1,0 +1,133 @@
+// Package trial holds the nouns that both wings share: a trial and its
+// attempts, the metrics and their measurements, a study's history, and the
+// versioned messages between the searcher and its worker processes.
+package trial
+
+import (
+	"time"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+)
+
+// State says how far a trial or an attempt has come. The names are Optuna's
+// where Optuna has one.
+type State string
+
+// The states.
+const (
+	Waiting    State = "waiting"    // created, not yet evaluated
+	Running    State = "running"    // being evaluated
+	Complete   State = "complete"   // trained and measured
+	Pruned     State = "pruned"     // stopped early as not promising
+	Failed     State = "failed"     // evaluation failed; the reason says how
+	Infeasible State = "infeasible" // breaks a hard limit, before training or after
+	Duplicate  State = "duplicate"  // its trial key is known already
+	Invalid    State = "invalid"    // no program, or one that does not parse
+)
+
+// Done reports whether the state is final.
+func (s State) Done() bool { return s != Waiting && s != Running }
+
+// The reasons why an evaluation fails. A reason may be followed by ": " and
+// details.
+const (
+	OutOfMemory  = "out-of-memory"
+	NaN          = "nan"
+	Timeout      = "timeout"
+	Crash        = "crash"
+	CompileError = "compile-error"
+	BadData      = "data"
+	Interrupted  = "interrupted"
+)
+
+// Command is one instruction of the expert system to the proposer.
+type Command struct {
+	Code   string `json:"code"`   // of the papers' rule book: ACL, RCL, …
+	Text   string `json:"text"`   // "add convolutional layer"
+	Rule   string `json:"rule"`   // name of the rule that fired
+	Reason string `json:"reason"` // in words, with the measurement behind it
+}
+
+// Exchange is one call of an LLM, without any secret.
+type Exchange struct {
+	Model        string        `json:"model"`
+	Prompt       []Message     `json:"prompt"`
+	Answer       string        `json:"answer"`
+	PromptTokens int           `json:"prompt_tokens"`
+	AnswerTokens int           `json:"answer_tokens"`
+	Duration     time.Duration `json:"duration"` // ns
+	Error        string        `json:"error,omitempty"`
+}
+
+// Message is one turn of a conversation with an LLM.
+type Message struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}
+
+// Attempt is one answer of a proposer within a trial's round.
+type Attempt struct {
+	Turn     int       `json:"turn"` // 0 is the first answer, 1 to 3 are repairs
+	Proposer string    `json:"proposer"`
+	State    State     `json:"state"`            // Invalid, Infeasible or Duplicate; Complete where the program was accepted
+	Reason   string    `json:"reason,omitempty"` // the exact error, as the proposer was told it
+	Program  string    `json:"program,omitempty"`
+	Hash     string    `json:"hash,omitempty"` // of the network, where it parsed
+	Exchange *Exchange `json:"exchange,omitempty"`
+}
+
+// Trial is one round of a study's loop: the commands, the attempts at a
+// program, and what was measured.
+type Trial struct {
+	ID            int           `json:"id"` // 1, 2, … within its study
+	State         State         `json:"state"`
+	Reason        string        `json:"reason,omitempty"`
+	Proposer      string        `json:"proposer"` // whose program it is
+	Parent        int           `json:"parent,omitempty"`
+	Commands      []Command     `json:"commands"`
+	Attempts      []Attempt     `json:"attempts"`
+	Program       *arch.Program `json:"program,omitempty"` // the one that was accepted
+	Hash          string        `json:"hash,omitempty"`    // network_hash
+	Key           string        `json:"key,omitempty"`     // trial_key
+	Costs         arch.Costs    `json:"costs"`
+	Runs          int           `json:"runs"` // evaluations started; more than 1 after an interruption
+	Metrics       Metrics       `json:"metrics,omitempty"`
+	Curve         []Epoch       `json:"curve,omitempty"`
+	Effectiveness *float64      `json:"effectiveness,omitempty"` // nil where it is unknown
+	Weights       string        `json:"weights,omitempty"`       // file of the trained weights, where they are kept
+	Started       time.Time     `json:"started"`
+	Ended         time.Time     `json:"ended,omitzero"`
+}
+
+// Epoch is one row of a learning curve.
+type Epoch struct {
+	Epoch         int     `json:"epoch"` // from 1
+	Loss          float64 `json:"loss"`  // mean training loss
+	TrainAccuracy float64 `json:"train_accuracy"`
+	Accuracy      float64 `json:"accuracy"` // on the validation split
+	Seconds       float64 `json:"seconds"`  // since training began
+}
+
+// History is a study's trials in the order of their ids.
+type History []Trial
+
+// Complete returns the trials that were trained and measured and break no limit.
+func (h History) Complete() History {
+	var out History
+	for _, t := range h {
+		if t.State == Complete {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// ByID returns the trial of that id.
+func (h History) ByID(id int) (Trial, bool) {
+	for _, t := range h {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Trial{}, false
+}
