@@ -1,0 +1,17 @@
+package arch
+
+// Recipe is how a network is trained. What a program's recipe() leaves out is
+// taken from [DefaultRecipe]. Epochs and samples are the study's budget and so
+// not part of it.
+type Recipe struct {
+	Optimizer      string  `json:"optimizer"`       // "sgd" (Nesterov momentum) or "adamw"
+	LearningRate   float64 `json:"learning_rate"`   // peak, in (0, 10]
+	Momentum       float64 `json:"momentum"`        // of sgd, in [0, 0.999]
+	WeightDecay    float64 `json:"weight_decay"`    // in [0, 1]; not applied to norms and biases
+	LabelSmoothing float64 `json:"label_smoothing"` // in [0, 0.5]
+	BatchSize      int     `json:"batch_size"`      // in [8, 1024]
+	Schedule       string  `json:"schedule"`        // "one_cycle", "cosine" or "constant"
+	Warmup         float64 `json:"warmup"`          // share of the steps spent rising to the peak, in [0, 0.5]
+	Flip           bool    `json:"flip"`            // mirror images left to right at random
+	Crop           int     `json:"crop"`            // pixels of padding before a random crop, in [0, 8]; 0 is off
+}
