@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/energy"
+	"github.com/lemo-nade/lemonade/lemonade/engine"
+	"github.com/lemo-nade/lemonade/lemonade/profile"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// doneProfile is the share of the job that is done when profiling begins, as
+// engine's progress ends there.
+const doneProfile = 0.9
+
+// train answers one job.
+func train(ctx context.Context, in <-chan []byte, out *wire) error {
+	e, err := receive(in)
+	if err != nil {
+		return out.send(trial.Envelope{Fatal: err.Error()})
+	}
+	if e.Job == nil {
+		return errUnexpected
+	}
+	eng, err := engine.Open(os.Getenv("GOMLX_BACKEND"))
+	if err != nil {
+		return out.send(trial.Envelope{Fatal: err.Error()})
+	}
+	meter, err := openMeter(eng.Device())
+	if err != nil {
+		return out.send(trial.Envelope{Fatal: err.Error()})
+	}
+	t := &trainee{job: *e.Job, engine: eng, meter: meter, out: out, seconds: map[string]float64{}, metrics: trial.Metrics{}}
+	result := trial.Result{State: trial.Complete, Device: eng.Device(), Engine: eng.Version()}
+	if err := t.guarded(ctx); err != nil {
+		result.State, result.Reason = trial.Failed, reason(err)
+	} else {
+		result.Metrics = finite(t.metrics)
+	}
+	result.Curve, result.Seconds = t.curve, t.seconds
+	return out.send(trial.Envelope{Result: &result})
+}
+
+// trainee is one job on its way.
+type trainee struct {
+	job     trial.Job
+	engine  *engine.Engine
+	meter   energy.Meter
+	out     *wire
+	metrics trial.Metrics
+	curve   []trial.Epoch
+	seconds map[string]float64
+}
+
+// badData marks an error of the data set.
+type badData struct{ error }
+
+// guarded turns a panic into an error, with its stack on standard error.
+func (t *trainee) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "panic: %v\n%s", p, debug.Stack())
+			if cause, ok := p.(error); ok {
+				err = fmt.Errorf("panic: %w", cause)
+			} else {
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}
+	}()
+	return t.run(ctx)
+}
+
+// run loads the data, trains, keeps the weights and measures.
+func (t *trainee) run(ctx context.Context) error {
+	t.tell(trial.Progress{Phase: trial.PhaseData, Epochs: t.job.Budget.Epochs})
+	start := time.Now()
+	set, err := datasets.Load(datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint})
+	if err != nil {
+		return badData{err}
+	}
+	loading := time.Since(start).Seconds()
+
+	model, used, err := t.train(ctx, set)
+	if err != nil {
+		return err
+	}
+	if used.Joules == 0 {
+		used.Seconds = model.Seconds[trial.PhaseTrain]
+	}
+	maps.Copy(t.seconds, model.Seconds)
+	t.seconds[trial.PhaseData] += loading
+
+	if t.job.Weights != "" {
+		if err := os.MkdirAll(filepath.Dir(t.job.Weights), 0o755); err != nil {
+			return fmt.Errorf("the weights cannot be kept: %w", err)
+		}
+		if err := model.Save(t.job.Weights); err != nil {
+			return fmt.Errorf("the weights cannot be kept: %w", err)
+		}
+	}
+
+	t.tell(trial.Progress{Phase: trial.PhaseProfile, Epochs: t.job.Budget.Epochs, Done: doneProfile, Accuracy: model.Accuracy})
+	start = time.Now()
+	profiled, err := profile.Measure(ctx, model, t.meter, t.job.Budget.Profile)
+	if err != nil {
+		return err
+	}
+	t.seconds[trial.PhaseProfile] = time.Since(start).Seconds()
+
+	for _, metrics := range []trial.Metrics{
+		trial.Static(t.job.Network.Costs()), counted(model), profile.Training(used), profile.PeakMemory(), profiled,
+	} {
+		maps.Copy(t.metrics, metrics)
+	}
+	return nil
+}
+
+// train trains with the energy meter around the training alone: the epochs with
+// the validation after each, but neither the loading and compiling before nor
+// the counting after. Where the meter fails the energy is unknown, which costs
+// the trial its energy metrics and nothing else.
+func (t *trainee) train(ctx context.Context, set *datasets.Set) (*engine.Model, energy.Energy, error) {
+	var window *energy.Window
+	var used energy.Energy
+	phase := func(name string) {
+		var err error
+		switch {
+		case name == trial.PhaseTrain:
+			window, err = energy.Start(t.meter)
+		case name == engine.PhaseEvaluate && window != nil:
+			used, err = window.Stop()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "the training's energy is unknown:", err)
+		}
+	}
+	model, err := t.engine.Train(ctx, engine.Job{
+		Network: t.job.Network, Recipe: t.job.Recipe, Set: set, TrainSamples: t.job.Data.TrainSamples,
+		Epochs: t.job.Budget.Epochs, Seed: t.job.Seed, Precision: t.job.Precision, OnPhase: phase,
+	}, t.tell)
+	return model, used, err
+}
+
+// tell passes progress on, and keeps the curve for a job that fails later. A
+// searcher that does not listen is gone, so its closed input ends the process.
+func (t *trainee) tell(p trial.Progress) {
+	if p.Report != nil {
+		t.curve = append(t.curve, *p.Report)
+	}
+	if math.IsNaN(p.Loss) || math.IsInf(p.Loss, 0) {
+		p.Loss = 0 // JSON has no NaN; the engine's error tells
+	}
+	_ = t.out.send(trial.Envelope{Progress: &p})
+}
+
+// counted are the measurements that are counts over a whole split, so without a
+// spread: the number of samples says how sure they are.
+func counted(m *engine.Model) trial.Metrics {
+	share := func(value float64, n int, split string) trial.Measurement {
+		sigma := math.Sqrt(value * (1 - value) / float64(n)) // of a binomial share
+		return trial.Measurement{
+			Value: value, Method: trial.MethodCounted,
+			Note: fmt.Sprintf("%d of %d %s samples; binomial standard error %.2g", int(math.Round(value*float64(n))), n, split, sigma),
+		}
+	}
+	return trial.Metrics{
+		trial.Accuracy:      share(m.Accuracy, m.Validated, "validation"),
+		trial.TrainAccuracy: share(m.TrainAccuracy, m.Trained, "training"),
+		trial.Loss:          {Value: m.Loss, Unit: "nats", Method: trial.MethodCounted, Note: fmt.Sprintf("mean over %d validation samples", m.Validated)},
+	}
+}
+
+// finite leaves out what is unknown: JSON has no NaN, and unknown is never a value.
+func finite(metrics trial.Metrics) trial.Metrics {
+	maps.DeleteFunc(metrics, func(_ trial.Metric, m trial.Measurement) bool {
+		return math.IsNaN(m.Value) || math.IsInf(m.Value, 0)
+	})
+	return metrics
+}
+
+// reason words an error as a trial's.
+func reason(err error) string {
+	kind := trial.Crash
+	for _, k := range []struct {
+		is     error
+		reason string
+	}{
+		{engine.ErrNaN, trial.NaN},
+		{engine.ErrOutOfMemory, trial.OutOfMemory},
+		{engine.ErrCompile, trial.CompileError},
+	} {
+		if errors.Is(err, k.is) {
+			kind = k.reason
+			break
+		}
+	}
+	if errors.As(err, new(badData)) {
+		kind = trial.BadData
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n") // GoMLX appends stacks
+	return kind + ": " + bounded(text)
+}
