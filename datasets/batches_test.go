@@ -1,0 +1,237 @@
+package datasets
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// little is CIFAR-10 in the published layout, but with few records in a file.
+func little(records int) batches {
+	b := cifar10
+	b.records = records
+	return b
+}
+
+// contents makes the files of b: random pixels, labels in turn.
+func (b batches) contents() map[string][]byte {
+	rng := rand.NewChaCha8([32]byte{1})
+	out := map[string][]byte{}
+	for _, f := range b.files {
+		var file []byte
+		for i := range b.records {
+			record := make([]byte, b.info.geometry().record())
+			rng.Read(record) // never fails
+			record[0] = byte(i % 10)
+			file = append(file, record...)
+		}
+		out[f.name] = file
+	}
+	return out
+}
+
+func put(t *testing.T, dir string, files map[string][]byte) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// member is one entry of a test's archive.
+type member struct {
+	name    string
+	kind    byte // tar.TypeReg where 0
+	content []byte
+}
+
+// pack makes a gzipped tar and the archive that describes it.
+func pack(t *testing.T, members []member) ([]byte, archive) {
+	t.Helper()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	w := tar.NewWriter(z)
+	for _, m := range members {
+		h := &tar.Header{Name: m.name, Mode: 0o644, Size: int64(len(m.content)), Typeflag: m.kind}
+		switch m.kind {
+		case 0:
+			h.Typeflag = tar.TypeReg
+		case tar.TypeSymlink, tar.TypeLink:
+			h.Linkname, h.Size = "/etc/passwd", 0
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(m.content[:h.Size]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	return buf.Bytes(), archive{sha256: hex.EncodeToString(sum[:]), size: int64(buf.Len())}
+}
+
+// members lists the files of b as the official archive has them.
+func (b batches) members() []member {
+	files := b.contents()
+	out := []member{{name: b.folder + "/", kind: tar.TypeDir}, {name: b.folder + "/readme.html", content: []byte("<p>")}}
+	for _, f := range b.files {
+		out = append(out, member{name: b.folder + "/" + f.name, content: files[f.name]})
+	}
+	return out
+}
+
+func testPrep(t *testing.T) prep {
+	return prep{ctx: context.Background(), cache: t.TempDir(), tell: func(int64, int64, string) {}}
+}
+
+// TestOwnFiles breaks one file under LEMONADE_DATA after another.
+func TestOwnFiles(t *testing.T) {
+	b := little(20)
+	want := 20 * 3073
+	for _, c := range []struct {
+		name   string
+		damage func(files map[string][]byte)
+		want   []string // in the error; none is success
+	}{
+		{"right", func(map[string][]byte) {}, nil},
+		{"missing", func(f map[string][]byte) { delete(f, "data_batch_4.bin") }, []string{"data_batch_4.bin is missing", fmt.Sprint(want)}},
+		{"empty", func(f map[string][]byte) { f["test_batch.bin"] = nil }, []string{"test_batch.bin is empty"}},
+		{"truncated", func(f map[string][]byte) { f["data_batch_2.bin"] = f["data_batch_2.bin"][:want-1] },
+			[]string{"data_batch_2.bin", fmt.Sprint(want - 1), "truncated"}},
+		{"too long", func(f map[string][]byte) { f["data_batch_2.bin"] = append(f["data_batch_2.bin"], 1) },
+			[]string{"data_batch_2.bin", fmt.Sprint(want + 1), "another file"}},
+		{"label", func(f map[string][]byte) { f["data_batch_5.bin"][3073*7] = 10 }, []string{"data_batch_5.bin", "record 7 has the label 10"}},
+		{"copied over", func(f map[string][]byte) { f["data_batch_3.bin"] = f["test_batch.bin"] },
+			[]string{"test_batch.bin", "the same content as data_batch_3.bin"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := t.TempDir()
+			t.Setenv(Env, data)
+			files := b.contents()
+			c.damage(files)
+			put(t, filepath.Join(data, b.folder), files)
+			ref, err := b.prepare(testPrep(t))
+			if c.want == nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(ref.Notes) != 1 || !strings.Contains(ref.Notes[0], "not the official copy") {
+					t.Errorf("notes %q do not say that the copy differs", ref.Notes)
+				}
+				if _, err := b.load(ref); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			for _, part := range append(c.want, "again, or unset LEMONADE_DATA") {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q does not say %q", err, part)
+				}
+			}
+			if _, err := b.load(Ref{Dir: filepath.Join(data, b.folder)}); err == nil && c.name != "copied over" {
+				t.Error("but it can be loaded")
+			}
+		})
+	}
+}
+
+// TestFullSize checks the real count of records, with generated files.
+func TestFullSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 184 MB")
+	}
+	data := t.TempDir()
+	t.Setenv(Env, data)
+	files := cifar10.contents()
+	put(t, filepath.Join(data, cifar10.folder), files)
+	if n := len(files["test_batch.bin"]); n != 30730000 {
+		t.Fatalf("a file has %d bytes", n)
+	}
+	_, s := open(t, "cifar10")
+	checkSplits(t, s)
+	if err := os.Truncate(filepath.Join(data, cifar10.folder, "data_batch_1.bin"), 30000000); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Prepare(context.Background(), "cifar10", Options{Cache: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "data_batch_1.bin has 30000000 bytes, 30730000 belong there (truncated)") {
+		t.Errorf("unhelpful: %v", err)
+	}
+}
+
+// TestOwnIsNotAFolder: a file where the folder belongs is not passed over.
+func TestOwnIsNotAFolder(t *testing.T) {
+	data := t.TempDir()
+	t.Setenv(Env, data)
+	put(t, data, map[string][]byte{cifar10.folder: nil})
+	if _, err := cifar10.prepare(testPrep(t)); err == nil || !strings.Contains(err.Error(), "is a file, a folder belongs there") {
+		t.Errorf("unhelpful: %v", err)
+	}
+}
+
+// TestUnpackRefuses feeds archives that are out to do harm, or are just wrong.
+func TestUnpackRefuses(t *testing.T) {
+	b := little(2)
+	good := b.members()
+	limit := int64(b.records * 3073)
+	with := func(m ...member) []member { return append(m, good...) }
+	for name, c := range map[string]struct {
+		members []member
+		want    string
+	}{
+		"good":           {good, ""},
+		"parent":         {with(member{name: "../evil", content: []byte("x")}), "outside"},
+		"inner parent":   {with(member{name: b.folder + "/../../evil", content: []byte("x")}), "outside"},
+		"absolute":       {with(member{name: "/evil", content: []byte("x")}), "outside"},
+		"symbolic link":  {with(member{name: b.folder + "/test_batch.bin", kind: tar.TypeSymlink}), "neither a file nor a folder"},
+		"hard link":      {with(member{name: b.folder + "/test_batch.bin", kind: tar.TypeLink}), "neither a file nor a folder"},
+		"device":         {with(member{name: b.folder + "/zero", kind: tar.TypeChar}), "neither a file nor a folder"},
+		"twice":          {with(good[len(good)-1]), "two members"},
+		"too large":      {with(member{name: b.folder + "/test_batch.bin", content: make([]byte, limit+1)}), "bytes, "},
+		"bomb":           {with(member{name: "zeros", content: make([]byte, 16<<20)}), "unpacks to more than"},
+		"missing":        {good[:len(good)-1], "no member cifar-10-batches-bin/test_batch.bin"},
+		"another folder": {[]member{{name: "cifar-100-binary/train.bin", content: []byte("x")}}, "no member"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := testPrep(t)
+			raw, _ := pack(t, c.members)
+			put(t, p.cache, map[string][]byte{"a.tar.gz": raw})
+			names := make([]string, len(b.files))
+			for i, f := range b.files {
+				names[i] = f.name
+			}
+			dir := t.TempDir()
+			err := unpack(p, filepath.Join(p.cache, "a.tar.gz"), dir, b.folder, names, limit)
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if _, err := os.Lstat(filepath.Join(filepath.Dir(dir), "evil")); err == nil {
+				t.Error("it wrote outside its folder")
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Env names the environment variable that holds the folder of data sets which
+// the user has already.
+const Env = "LEMONADE_DATA"
+
+// Ref is a set that [Prepare] has found and checked.
+type Ref struct {
+	Name        string
+	Dir         string   // where its files are; empty for an embedded set
+	Fingerprint string   // of the content: name, colon, 16 hex digits
+	Notes       []string // what a user should know, such as that it is not the official copy
+}
+
+// Options say how to prepare a set.
+type Options struct {
+	// Cache is the folder that keeps downloads. The default is lemonade/ in the
+	// user's cache folder.
+	Cache string
+	// Progress is called now and then with the bytes done, the bytes in all (0
+	// where that is unknown) and what is being done. It may be nil.
+	Progress func(done, total int64, what string)
+	// URL is another address to download the same archive from; it must still
+	// have the official checksum.
+	URL string
+}
+
+// prep is one call of Prepare, its options completed.
+type prep struct {
+	ctx   context.Context
+	cache string
+	url   string
+	tell  func(done, total int64, what string)
+}
+
+// Prepare makes sure that the files of a set are there and right: under
+// LEMONADE_DATA, else in the cache, else downloaded into the cache. It reads
+// every file once. An error says which file is wrong, what was found and what
+// to do. Several processes may prepare the same set at once: one downloads, the
+// others wait.
+func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
+	s, err := lookup(name)
+	if err != nil {
+		return Ref{}, err
+	}
+	p := prep{ctx: ctx, cache: opts.Cache, url: opts.URL, tell: opts.Progress}
+	if p.tell == nil {
+		p.tell = func(int64, int64, string) {}
+	}
+	if p.cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return Ref{}, fmt.Errorf("datasets: no folder for downloads: %w; set Options.Cache", err)
+		}
+		p.cache = filepath.Join(dir, "lemonade")
+	}
+	ref, err := s.prepare(p)
+	if err != nil {
+		return Ref{}, fmt.Errorf("datasets: %s: %w", name, err)
+	}
+	return ref, nil
+}
+
+// Find says where a set lies, without checking its files or downloading any:
+// "embedded", or its folder under LEMONADE_DATA or in the cache.
+func Find(name, cache string) (where string, ok bool) {
+	s, err := lookup(name)
+	if err != nil {
+		return "", false
+	}
+	if s.folder == "" {
+		return "embedded", true
+	}
+	for _, parent := range []string{os.Getenv(Env), cache} {
+		dir := filepath.Join(parent, s.folder)
+		if info, err := os.Stat(dir); parent != "" && err == nil && info.IsDir() {
+			return dir, true
+		}
+	}
+	return "", false
+}

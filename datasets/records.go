@@ -1,0 +1,73 @@
+package datasets
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// geometry is the form of a record: one label byte, then one plane of height ×
+// width bytes for each channel. CIFAR is published so, and Digits is kept so.
+type geometry struct {
+	height, width, channels, classes int
+}
+
+func (i Info) geometry() geometry {
+	return geometry{i.Shape[0], i.Shape[1], i.Shape[2], len(i.ClassNames)}
+}
+
+// record returns the bytes of one record.
+func (g geometry) record() int { return 1 + g.height*g.width*g.channels }
+
+// scan reads exactly count records and calls each with every one of them; the
+// slice is valid during the call only. It is an error when there are fewer
+// bytes, or more, or when a label is none of the classes.
+func (g geometry) scan(r io.Reader, count int, each func(i int, record []byte)) error {
+	in := bufio.NewReaderSize(r, 1<<18)
+	record := make([]byte, g.record())
+	for i := range count {
+		n, err := io.ReadFull(in, record)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("ends after %d bytes, %d records of %d belong there (truncated)", i*len(record)+n, count, len(record))
+		}
+		if err != nil {
+			return err
+		}
+		if int(record[0]) >= g.classes {
+			return fmt.Errorf("record %d has the label %d, labels are 0 to %d (another file, or another layout)", i, record[0], g.classes-1)
+		}
+		each(i, record)
+	}
+	switch _, err := in.ReadByte(); {
+	case err == nil:
+		return fmt.Errorf("goes on after %d records of %d bytes (another file, or another layout)", count, len(record))
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+// read fills a split's samples from count records, starting at sample at, and
+// turns planes into NHWC.
+func (g geometry) read(r io.Reader, count int, into Split, at int) error {
+	plane := g.height * g.width
+	size := plane * g.channels
+	return g.scan(r, count, func(i int, record []byte) {
+		into.Labels[at+i] = int32(record[0])
+		image := into.Images[(at+i)*size:][:size]
+		for c := range g.channels {
+			from := record[1+c*plane:][:plane]
+			to := c
+			for _, v := range from {
+				image[to] = v
+				to += g.channels
+			}
+		}
+	})
+}
+
+// alloc returns a split of n samples.
+func (g geometry) alloc(n int) Split {
+	return Split{Images: make([]byte, n*(g.record()-1)), Labels: make([]int32, n)}
+}

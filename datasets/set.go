@@ -1,0 +1,82 @@
+package datasets
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Split is a part of a set.
+type Split struct {
+	Images []byte  // Len × height × width × channels, 0..255
+	Labels []int32 // Len, each an index into [Info.ClassNames]
+}
+
+// Len returns the number of samples.
+func (s Split) Len() int { return len(s.Labels) }
+
+// Set is a data set in memory. Its Train and Test hide the counts of the same
+// name in Info.
+type Set struct {
+	Info
+	Train, Test Split
+
+	content    string  // as Ref.Fingerprint
+	fit        []int32 // what is not validation, in an order whose every prefix is stratified
+	validation []int32 // ascending
+}
+
+// Load reads a prepared set. It checks sizes and labels again and, where
+// ref.Fingerprint is not empty, that the content is still the same; the result
+// of [Fingerprint] is accepted there too.
+func Load(ref Ref) (*Set, error) {
+	s, err := lookup(ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	set, err := s.load(ref)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", ref.Name, err)
+	}
+	if want, _, _ := strings.Cut(ref.Fingerprint, "/"); want != "" && want != set.content {
+		return nil, fmt.Errorf("datasets: %s: the files in %s have the fingerprint %s, but %s was prepared: they changed in between; prepare the set again",
+			ref.Name, ref.Dir, set.content, want)
+	}
+	set.Info = s.info
+	order := stratify(set.Train.Labels, nil, saltValidation)
+	set.validation = slices.Sorted(slices.Values(order[:set.Validation]))
+	set.fit = stratify(set.Train.Labels, order[set.Validation:], saltFit)
+	return set, nil
+}
+
+// Validate returns the indices into Train of the validation split, ascending:
+// [Info.Validation] of them, always the same.
+func (s *Set) Validate() []int32 { return slices.Clone(s.validation) }
+
+// Fit returns the indices into Train of that many samples to fit on, stratified
+// and disjoint from [Set.Validate]. They are the same in every study, and those
+// of a smaller number are the beginning of those of a larger one. 0, or more
+// than [Info.Available], is all.
+func (s *Set) Fit(samples int) []int32 {
+	if samples <= 0 || samples > len(s.fit) {
+		samples = len(s.fit)
+	}
+	return slices.Clone(s.fit[:samples])
+}
+
+// Fingerprint names the samples that a trial is trained and validated on, as
+//
+//	cifar10:0123456789abcdef/split1/5000-of-45000
+//	cifar10:0123456789abcdef/split1/whole
+//
+// The digits are the beginning of a SHA-256 over the content, so another copy
+// of a set has another fingerprint; split1 is the version of the splits. It
+// needs the Fingerprint that [Prepare] put into ref, and is stable: equal
+// strings mean equal samples, now and in later versions.
+func Fingerprint(ref Ref, samples int) string {
+	part := "whole"
+	if s, err := lookup(ref.Name); err == nil && samples > 0 && samples < s.info.Available() {
+		part = fmt.Sprintf("%d-of-%d", samples, s.info.Available())
+	}
+	return fmt.Sprintf("%s/split%d/%s", ref.Fingerprint, splitVersion, part)
+}
