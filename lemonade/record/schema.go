@@ -1,0 +1,123 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// migrations bring the database from version i to version i+1; the version is
+// SQLite's user_version. Only ever add to the end.
+//
+// Columns that hold JSON are those that no query looks inside. Times are
+// RFC 3339 in UTC with nine decimals, so that they sort as text; an unknown time
+// is ”. An unknown number is NULL, never 0.
+var migrations = []string{
+	`CREATE TABLE studies (
+		name    TEXT PRIMARY KEY,
+		created TEXT NOT NULL,
+		options TEXT,                         -- JSON, fixed when the study begins
+		state   TEXT,                         -- JSON, such as anchors
+		changes INTEGER NOT NULL DEFAULT 0    -- counts every write to the study
+	) WITHOUT ROWID, STRICT;
+	CREATE TABLE trials (
+		study         TEXT NOT NULL REFERENCES studies,
+		id            INTEGER NOT NULL,
+		state         TEXT NOT NULL,
+		reason        TEXT NOT NULL,
+		proposer      TEXT NOT NULL,
+		parent        INTEGER NOT NULL,       -- id, 0 for none
+		hash          TEXT NOT NULL,          -- network_hash
+		key           TEXT NOT NULL,          -- trial_key
+		effectiveness REAL,
+		runs          INTEGER NOT NULL,
+		weights       TEXT NOT NULL,          -- file
+		started       TEXT NOT NULL,
+		ended         TEXT NOT NULL,
+		program       TEXT,                   -- JSON: source, network, recipe
+		commands      TEXT NOT NULL,          -- JSON
+		costs         TEXT NOT NULL,          -- JSON
+		curve         TEXT NOT NULL,          -- JSON
+		PRIMARY KEY (study, id)
+	) WITHOUT ROWID, STRICT;
+	CREATE INDEX trials_key ON trials (key) WHERE key <> '';
+	CREATE TABLE metrics (
+		study  TEXT NOT NULL,
+		trial  INTEGER NOT NULL,
+		metric TEXT NOT NULL,
+		value  REAL NOT NULL,
+		unit   TEXT NOT NULL,
+		method TEXT NOT NULL,
+		spread REAL,
+		note   TEXT NOT NULL,
+		PRIMARY KEY (study, trial, metric),
+		FOREIGN KEY (study, trial) REFERENCES trials
+	) WITHOUT ROWID, STRICT;
+	CREATE TABLE attempts (
+		study    TEXT NOT NULL,
+		trial    INTEGER NOT NULL,
+		turn     INTEGER NOT NULL,
+		proposer TEXT NOT NULL,
+		state    TEXT NOT NULL,
+		reason   TEXT NOT NULL,
+		program  TEXT NOT NULL,               -- source
+		hash     TEXT NOT NULL,
+		exchange TEXT,                        -- JSON: prompt and answer of an LLM
+		FOREIGN KEY (study, trial) REFERENCES trials
+	) STRICT;
+	CREATE INDEX attempts_trial ON attempts (study, trial, turn);`,
+}
+
+// prepare turns the write-ahead log on and applies what migrations are missing.
+func (s *Store) prepare(ctx context.Context) error {
+	// Two processes that create the database at once can meet here, where
+	// SQLite does not wait by itself.
+	var err error
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, err = s.writer.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err == nil || time.Now().After(end) {
+			break
+		}
+		if !busy(err) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var version int
+	if err := s.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version == len(migrations) {
+		return nil
+	}
+	return within(ctx, s.writer, "bringing the database up to date", migrate)
+}
+
+func migrate(tx *sql.Tx) error {
+	var version int // again, now that no one else can change it
+	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("the database has version %d, this Lemonade knows versions up to %d: use a newer Lemonade, or another folder of studies", version, len(migrations))
+	}
+	if version == 0 {
+		var tables int
+		if err := tx.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+			return err
+		}
+		if tables > 0 {
+			return errors.New("it is a database of another program: use another folder of studies")
+		}
+	}
+	for _, m := range migrations[version:] {
+		if _, err := tx.Exec(m); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+	return err
+}
