@@ -1,0 +1,24 @@
+package lemonade
+
+import "github.com/lemo-nade/lemonade/lemonade/trial"
+
+// Kind says what an [Event] tells.
+type Kind string
+
+// The kinds of events, in the order in which a trial has them.
+const (
+	Note     Kind = "note"     // Text: a long step, or something out of the ordinary
+	Began    Kind = "began"    // Trial: created, with its commands
+	Asking   Kind = "asking"   // Trial: the proposer is being asked
+	Answered Kind = "answered" // Trial: its last attempt has an outcome
+	Progress Kind = "progress" // Trial, Progress: the worker's
+	Ended    Kind = "ended"    // Trial: final
+)
+
+// Event tells what a running study does.
+type Event struct {
+	Kind     Kind
+	Trial    trial.Trial
+	Progress *trial.Progress
+	Text     string
+}

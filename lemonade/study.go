@@ -1,0 +1,214 @@
+package lemonade
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/home"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/record"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Study is one search, kept on disk under its name.
+type Study struct {
+	name      string
+	dir       string
+	store     *record.Store
+	options   Options // as given to Open, for what is not stored
+	settings  settings
+	info      datasets.Info
+	objective objective.Objective
+	trials    trial.History
+}
+
+// ErrNotFound is returned by [Open] for a name that has no study yet where the
+// options name no data to create one on.
+var ErrNotFound = errors.New("no such study")
+
+// Open opens the study of that name, or creates it where there is none. The data
+// set of a new study is found, or downloaded, and verified.
+func Open(ctx context.Context, name string, o Options) (_ *Study, err error) {
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	if o.Dir == "" {
+		if o.Dir, err = DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	store, err := record.Open(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			store.Close()
+		}
+	}()
+	s := &Study{name: name, dir: o.Dir, store: store, options: o}
+	stored, ok, err := store.Study(ctx, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		err = s.load(stored)
+	case o.Data == "":
+		err = s.notFound(ctx)
+	default:
+		err = s.create(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Refresh(ctx)
+}
+
+// Names lists the studies of a folder, oldest first. An empty dir is [DefaultDir].
+func Names(ctx context.Context, dir string) (names []string, err error) {
+	if dir == "" {
+		if dir, err = DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	store, err := record.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	studies, err := store.Studies(ctx)
+	for _, s := range studies {
+		names = append(names, s.Name)
+	}
+	return names, err
+}
+
+func (s *Study) notFound(ctx context.Context) error {
+	studies, err := s.store.Studies(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, other := range studies {
+		names = append(names, other.Name)
+	}
+	return fmt.Errorf("study %q in %s: %w (there are: %q): name its data to create it", s.name, s.dir, ErrNotFound, names)
+}
+
+func (s *Study) load(stored record.Study) error {
+	if err := json.Unmarshal(stored.Options, &s.settings); err != nil {
+		return fmt.Errorf("study %q: its stored options: %w", s.name, err)
+	}
+	if err := json.Unmarshal(stored.State, &s.objective); err != nil {
+		return fmt.Errorf("study %q: its stored objective: %w", s.name, err)
+	}
+	if err := s.settings.reopen(s.options); err != nil {
+		return fmt.Errorf("study %q: %w", s.name, err)
+	}
+	var err error
+	s.info, err = datasets.Lookup(s.settings.Data)
+	return err
+}
+
+func (s *Study) create(ctx context.Context) (err error) {
+	if s.settings, err = s.options.settings(); err != nil {
+		return fmt.Errorf("study %q: %w", s.name, err)
+	}
+	if s.info, err = datasets.Lookup(s.settings.Data); err != nil {
+		return err
+	}
+	if s.objective, err = s.settings.objective(); err != nil {
+		return err
+	}
+	ref, err := s.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	s.settings.Fingerprint = datasets.Fingerprint(ref, s.settings.TrainSamples)
+	return s.store.CreateStudy(ctx, record.Study{
+		Name: s.name, Created: time.Now(),
+		Options: json.RawMessage(asJSON(s.settings)), State: json.RawMessage(asJSON(s.objective)),
+	})
+}
+
+// prepare finds the study's data, downloading it where it must.
+func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
+	last := time.Time{}
+	opts := datasets.Options{Progress: func(done, total int64, what string) {
+		if time.Since(last) > time.Second || done == total {
+			last = time.Now()
+			s.options.Log(fmt.Sprintf("%s: %d of %d MB", what, done/1e6, total/1e6))
+		}
+	}}
+	dir, err := home.Dir()
+	if err != nil {
+		return datasets.Ref{}, err
+	}
+	opts.Cache = dataDir(dir)
+	ref, err := datasets.Prepare(ctx, s.settings.Data, opts)
+	if err != nil {
+		return ref, err
+	}
+	for _, note := range ref.Notes {
+		s.options.Log(note)
+	}
+	return ref, nil
+}
+
+// Close releases the database.
+func (s *Study) Close() error { return s.store.Close() }
+
+// Name is the study's name.
+func (s *Study) Name() string { return s.name }
+
+// Data is the name of its data set.
+func (s *Study) Data() string { return s.settings.Data }
+
+// Info describes its data set.
+func (s *Study) Info() datasets.Info { return s.info }
+
+// Objective is what it is looking for, anchors included once the first trial has
+// been measured.
+func (s *Study) Objective() objective.Objective { return s.objective }
+
+// Refresh reads the trials again: another process may be running the study.
+func (s *Study) Refresh(ctx context.Context) error {
+	stored, _, err := s.store.Study(ctx, s.name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(stored.State, &s.objective); err != nil {
+		return fmt.Errorf("study %q: its stored objective: %w", s.name, err)
+	}
+	s.trials, err = s.store.Trials(ctx, s.name)
+	return err
+}
+
+// Trials are the study's trials in the order of their ids.
+func (s *Study) Trials() trial.History { return slices.Clone(s.trials) }
+
+// Front lists the ids of the trials on the Pareto front, best first metric first.
+func (s *Study) Front() []int { return s.objective.Front(s.trials) }
+
+// Hypervolume is the share of the reference box that the front dominates, 0..1.
+func (s *Study) Hypervolume() float64 { return s.objective.Hypervolume(s.trials) }
+
+// Best is the complete trial of highest effectiveness, if there is one.
+func (s *Study) Best() (trial.Trial, bool) {
+	id, ok := s.objective.Best(s.trials)
+	if !ok {
+		return trial.Trial{}, false
+	}
+	return s.trials.ByID(id)
+}
+
+// Dir is the studies folder that it lives in.
+func (s *Study) Dir() string { return s.dir }
+
+// Proposer is the name of its proposer.
+func (s *Study) Proposer() string { return s.settings.Proposer }
