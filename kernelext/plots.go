@@ -1,0 +1,193 @@
+package kernelext
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// plots are the charts that there is something to see on.
+func (v View) plots() []chart {
+	var all []chart
+	for _, c := range []chart{v.tradeOff(), v.history(), v.curves()} {
+		if len(c.Series) > 0 {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// tradeOff is the chart of the Pareto front: by default accuracy upwards against
+// the energy of one inference to the right.
+func (v View) tradeOff() chart {
+	up, right := v.axes()
+	var shown trial.History
+	var xs, ys []float64
+	for _, t := range v.Trials {
+		x, okX := t.Metrics[right]
+		y, okY := t.Metrics[up]
+		if okX && okY && (t.State == trial.Complete || t.State == trial.Infeasible) {
+			shown = append(shown, t)
+			xs, ys = append(xs, x.Value), append(ys, y.Value)
+		}
+	}
+	c := chart{Title: fmt.Sprintf("%s: %s against %s", v.Name, words(up), words(right)), Note: v.summary()}
+	if len(shown) == 0 {
+		return c
+	}
+	var fx, fy float64
+	c.X, fx = metricAxis(right, xs)
+	c.Y, fy = metricAxis(up, ys)
+	if methods := v.methods(right); methods != "" {
+		c.X.Name += " (" + methods + ")"
+	}
+	front := v.Objective.Front(v.Trials)
+	best, _ := v.Objective.Best(v.Trials)
+
+	onFront := series{Name: "Pareto front", Color: blue, Symbol: "circle", Size: 13, Line: len(v.Objective.Axes) == 2, Step: turn(right)}
+	others := series{Name: "dominated", Color: sky, Symbol: "circle", Size: 10}
+	infeasible := series{Name: "infeasible", Color: vermillion, Symbol: "cross", Size: 12}
+	first := series{Name: "first trial", Color: orange, Symbol: "ring", Size: 21}
+	chosen := series{Name: "most effective", Color: green, Symbol: "frame", Size: 28}
+	for _, t := range shown {
+		member := slices.Contains(front, t.ID)
+		p := point{X: t.Metrics[right].Value * fx, Y: t.Metrics[up].Value * fy, Label: fmt.Sprint(t.ID), Tip: v.tip(t, true)}
+		// The mark around a point carries its label, for which it leaves no room.
+		if t.ID == best {
+			chosen.Points = append(chosen.Points, p)
+			p.Label = ""
+		}
+		if t.ID == v.Trials[0].ID {
+			first.Points = append(first.Points, p)
+			p.Label = ""
+		}
+		switch {
+		case t.State == trial.Infeasible:
+			infeasible.Points = append(infeasible.Points, p)
+		case member:
+			onFront.Points = append(onFront.Points, p)
+		default:
+			others.Points = append(others.Points, p)
+		}
+	}
+	slices.SortStableFunc(onFront.Points, func(a, b point) int {
+		switch {
+		case a.X < b.X:
+			return -1
+		case a.X > b.X:
+			return 1
+		}
+		return 0
+	})
+	c.add(onFront, others, infeasible, first, chosen)
+	return c
+}
+
+// turn says where the line of the front turns: it bounds what can be had, so that
+// between two members the worse of both holds.
+func turn(right trial.Metric) string {
+	if info, _ := right.Info(); info.Higher {
+		return "start"
+	}
+	return "end"
+}
+
+// history is the chart of the effectiveness over the trials, with the best so far
+// and the hypervolume of the front.
+func (v View) history() chart {
+	c := chart{
+		Title: "effectiveness over the trials",
+		Note:  "Combined effectiveness by the study's wants, and the share of the reference box that the front covers; both are 0 to 1, more is better.",
+		X:     axis{Name: "trial", Min: 0, Max: float64(len(v.Trials) + 1), Step: roundStep(max(float64(len(v.Trials)+1)/12, 1))},
+		Y:     axis{Name: "effectiveness, hypervolume", Min: 0, Max: 1, Step: 0.2},
+	}
+	each := series{Name: "trial", Color: sky, Symbol: "circle", Size: 11}
+	so := series{Name: "best so far", Color: blue, Symbol: "none", Line: true, Step: "end"}
+	volume := series{Name: "hypervolume", Color: orange, Symbol: "none", Line: true, Step: "end", Dashed: true}
+	without := series{Name: "without a score", Color: vermillion, Symbol: "cross", Size: 11}
+	best := 0.0
+	for i, t := range v.Trials {
+		if !t.State.Done() {
+			continue
+		}
+		x := float64(t.ID)
+		if t.Effectiveness != nil && t.State == trial.Complete {
+			best = max(best, *t.Effectiveness)
+			each.Points = append(each.Points, point{X: x, Y: *t.Effectiveness, Label: fmt.Sprint(t.ID), Tip: v.tip(t, false)})
+		} else { // has no height: it stands on the axis, under a name that says so
+			without.Points = append(without.Points, point{X: x, Y: 0, Tip: v.tip(t, false)})
+		}
+		if len(each.Points) > 0 {
+			so.Points = append(so.Points, point{X: x, Y: best, Tip: fmt.Sprintf("best of %d trials: %.3f", t.ID, best)})
+			h := v.Objective.Hypervolume(v.Trials[:i+1])
+			volume.Points = append(volume.Points, point{X: x, Y: h, Tip: fmt.Sprintf("hypervolume after %d trials: %.3f", t.ID, h)})
+		}
+	}
+	if len(each.Points) == 0 {
+		return c
+	}
+	c.X.Max = float64(len(v.Trials) + 1)
+	c.add(so, volume, each, without)
+	return c
+}
+
+// curveCount is how many learning curves one can tell apart.
+const curveCount = 5
+
+// curves is the chart of the learning curves of the most effective trials.
+func (v View) curves() chart {
+	var shown trial.History
+	for _, t := range v.Trials.Complete() {
+		if len(t.Curve) > 1 {
+			shown = append(shown, t)
+		}
+	}
+	slices.SortStableFunc(shown, func(a, b trial.Trial) int {
+		if rank(a) > rank(b) {
+			return -1
+		} else if rank(a) < rank(b) {
+			return 1
+		}
+		return 0
+	})
+	shown = shown[:min(len(shown), curveCount)]
+	c := chart{Title: "learning curves of the best", Note: "Accuracy on the validation samples after each epoch, of the most effective trials, the best one first."}
+	var ys []float64
+	epochs := 1
+	for i, t := range shown {
+		s := series{
+			Name: fmt.Sprintf("trial %d", t.ID), Color: []string{blue, orange, green, purple, black}[i], Symbol: "circle", Size: 6, Line: true,
+		}
+		for _, e := range t.Curve {
+			ys = append(ys, e.Accuracy)
+			epochs = max(epochs, e.Epoch)
+			s.Points = append(s.Points, point{X: float64(e.Epoch), Y: 100 * e.Accuracy, Tip: fmt.Sprintf(
+				"trial %d, epoch %d<br>validation accuracy %.1f %%<br>training accuracy %.1f %%<br>loss %.3f<br>%.1f s",
+				t.ID, e.Epoch, 100*e.Accuracy, 100*e.TrainAccuracy, e.Loss, e.Seconds)})
+		}
+		c.Series = append(c.Series, s)
+	}
+	if len(c.Series) > 0 {
+		c.Y, _ = metricAxis(trial.Accuracy, ys)
+		c.X = axis{Name: "epoch", Min: 0, Max: float64(epochs), Step: roundStep(max(float64(epochs)/12, 1))}
+	}
+	return c
+}
+
+// rank orders trials by effectiveness, and by accuracy where that is unknown.
+func rank(t trial.Trial) float64 {
+	if t.Effectiveness != nil {
+		return 1 + *t.Effectiveness
+	}
+	return t.Metrics[trial.Accuracy].Value
+}
+
+// add adds the series that have points.
+func (c *chart) add(all ...series) {
+	for _, s := range all {
+		if len(s.Points) > 0 {
+			c.Series = append(c.Series, s)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package kernelext
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/janpfeifer/gonb/gonbui"
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Run runs the study as its own Run does, with a live view of it in the cell's
+// output, or lines of text where there is no notebook. Interrupting the cell ends
+// it after the step at hand; running the cell again goes on.
+func Run(ctx context.Context, s *lemonade.Study, o lemonade.RunOptions) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	p := newProgress(s, o.Trials)
+	also := o.On
+	o.On = func(e lemonade.Event) {
+		p.event(e)
+		if also != nil {
+			also(e)
+		}
+	}
+	err := s.Run(ctx, o)
+	p.end()
+	return err
+}
+
+// Progress returns the live view of [Run] for a caller that runs the study
+// itself: on takes the events of [lemonade.RunOptions], and end leaves the view in
+// its final form.
+func Progress(s Study) (on func(lemonade.Event), end func()) {
+	p := newProgress(s, 0)
+	return p.event, p.end
+}
+
+// The pace of the view, and of the lines where there is none.
+const (
+	frame     = 250 * time.Millisecond
+	plainPace = 10 * time.Second
+)
+
+// progress turns events into a view that is updated in place.
+type progress struct {
+	mu     sync.Mutex
+	study  Study
+	total  int // trials in all; 0 where it is not known
+	show   func(plain, page string)
+	out    io.Writer // for lines; nil where there is a notebook
+	now    func() time.Time
+	last   time.Time // of the last frame or line
+	note   string
+	status string  // what is being done
+	done   float64 // of the trial, 0..1
+}
+
+func newProgress(s Study, total int) *progress {
+	p := &progress{study: s, total: total, now: time.Now}
+	if !gonbui.IsNotebook {
+		p.out = os.Stdout
+		return p
+	}
+	id := "lemonade-progress-" + gonbui.UniqueId()
+	p.show = func(plain, page string) {
+		gonbui.SendData(&protocol.DisplayData{DisplayID: id, Data: map[protocol.MIMEType]any{
+			protocol.MIMETextHTML: page, protocol.MIMETextPlain: plain,
+		}})
+	}
+	return p
+}
+
+func (p *progress) event(e lemonade.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note = ""
+	if e.Kind == lemonade.Note {
+		p.note = e.Text
+	}
+	if e.Kind == lemonade.Progress {
+		p.done = e.Progress.Done
+	} else if e.Kind != lemonade.Note {
+		p.done = 0
+	}
+	if text := describe(e); text != "" {
+		p.status = text
+	}
+	often := e.Kind == lemonade.Progress // the others are few, and each is shown
+	if p.out != nil {
+		if !often || e.Progress.Report != nil || p.now().Sub(p.last) >= plainPace {
+			p.last = p.now()
+			fmt.Fprintln(p.out, printable(describe(e)))
+		}
+		return
+	}
+	if often && p.now().Sub(p.last) < frame {
+		return
+	}
+	p.last = p.now()
+	p.show(p.status, p.page(true))
+}
+
+// end leaves the table of the trials.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out == nil {
+		p.show(Text(ViewOf(p.study)), p.page(false))
+		gonbui.Sync()
+	}
+}
+
+// describe says in a line what an event tells.
+func describe(e lemonade.Event) string {
+	t := e.Trial
+	switch e.Kind {
+	case lemonade.Note:
+		return e.Text
+	case lemonade.Began:
+		return strings.TrimSpace(fmt.Sprintf("trial %d: the expert system asks: %s", t.ID, codes(t)))
+	case lemonade.Asking:
+		return fmt.Sprintf("trial %d: waiting for answer %d of %s", t.ID, len(t.Attempts)+1, t.Proposer)
+	case lemonade.Answered:
+		a := t.Attempts[len(t.Attempts)-1]
+		if a.State == trial.Complete {
+			return fmt.Sprintf("trial %d: a network of %s with %s parameters", t.ID, a.Proposer, value(t, trial.Params))
+		}
+		return fmt.Sprintf("trial %d: answer %d is %s: %s", t.ID, len(t.Attempts), a.State, clip(firstLine(a.Reason), 160))
+	case lemonade.Progress:
+		text := fmt.Sprintf("trial %d: %s, %.0f %%", t.ID, e.Progress.Phase, 100*e.Progress.Done)
+		if e.Progress.Epochs > 0 {
+			text += fmt.Sprintf(", epoch %d of %d", e.Progress.Epoch, e.Progress.Epochs)
+		}
+		if e.Progress.Accuracy > 0 {
+			text += fmt.Sprintf(", validation accuracy %.1f %%", 100*e.Progress.Accuracy)
+		}
+		return text
+	case lemonade.Ended:
+		return fmt.Sprintf("trial %d: %s", t.ID, Line(t))
+	}
+	return ""
+}
+
+// page is the view in HTML: while the study runs with what it does and a bar.
+func (p *progress) page(running bool) string {
+	v := ViewOf(p.study)
+	var b strings.Builder
+	of := ""
+	if p.total > 0 {
+		of = fmt.Sprintf(" of %d", p.total)
+	}
+	fmt.Fprintf(&b, `<div style="font-size:13px"><b>%s</b> on %s: %d%s trials · %s`,
+		html.EscapeString(v.Name), html.EscapeString(v.Data), len(v.Trials), of, html.EscapeString(v.summary()))
+	if running {
+		fmt.Fprintf(&b, `<div style="width:420px;height:8px;margin:6px 0;background:#ddd;border-radius:4px"><div style="width:%.0f%%;height:8px;background:%s;border-radius:4px"></div></div>%s`,
+			100*min(max(p.done, 0), 1), blue, html.EscapeString(p.status))
+		if p.note != "" && p.note != p.status {
+			fmt.Fprintf(&b, `<div style="color:#777">%s</div>`, html.EscapeString(p.note))
+		}
+	}
+	b.WriteString(`</div>`)
+	if len(v.Trials) > 0 {
+		b.WriteString(v.htmlTable())
+	}
+	return b.String()
+}

@@ -1,0 +1,91 @@
+package kernelext
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/janpfeifer/gonb/gonbui"
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Show displays x in the notebook, or prints it where there is none:
+//
+//   - a study, or a [View] of one: its charts and the table of its trials
+//   - a [trial.Trial]: what was asked, answered and measured, and the program
+//   - an [arch.Network]: its drawing and its summary
+//   - an [arch.Program]: the same, with the program's text
+//
+// Anything else is printed as fmt does.
+func Show(x any) { show(os.Stdout, x) }
+
+func show(out io.Writer, x any) {
+	switch x := x.(type) {
+	case Study:
+		show(out, ViewOf(x))
+	case *trial.Trial:
+		show(out, *x)
+	case View:
+		page, err := x.html()
+		if err != nil {
+			page = ""
+			fmt.Fprintln(os.Stderr, "kernelext:", err)
+		} else if len(x.plots()) > 0 {
+			page = libraryOnce() + page
+		}
+		display(out, Text(x), page)
+	case trial.Trial:
+		display(out, trialText(x), trialHTML(x))
+	case *arch.Network:
+		display(out, x.Summary(), networkHTML(x))
+	case *arch.Program:
+		display(out, programText(x), networkHTML(x.Network)+programHTML(x.Source))
+	default:
+		fmt.Fprintln(out, x)
+	}
+}
+
+// display sends both forms to the notebook in one output, which then shows the
+// one that it can, and waits until they have arrived.
+func display(out io.Writer, text, page string) {
+	if !gonbui.IsNotebook || page == "" {
+		fmt.Fprint(out, text)
+		return
+	}
+	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{
+		protocol.MIMETextHTML: page, protocol.MIMETextPlain: text,
+	}})
+	gonbui.Sync()
+}
+
+// libraryOnce is the script of ECharts in the first cell of a session that shows
+// a chart, and nothing in the others, so that a notebook carries it once. That
+// cell gets it again when it is run again, since its output is then replaced.
+//
+// A cell is a program of its own, so a file in the kernel's folder remembers
+// which one it was, by the body of its main function.
+func libraryOnce() string {
+	dir := os.Getenv(protocol.GONB_TMP_DIR_ENV)
+	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
+	if dir == "" || err != nil {
+		return library()
+	}
+	if i := bytes.LastIndex(source, []byte("\nfunc main()")); i >= 0 {
+		source = source[i:]
+	}
+	mark := filepath.Join(dir, "lemonade-echarts")
+	cell := fmt.Sprintf("%x", sha256.Sum256(source))
+	if first, err := os.ReadFile(mark); err == nil && string(first) != cell {
+		return ""
+	}
+	if err := os.WriteFile(mark, []byte(cell), 0o600); err != nil {
+		return library()
+	}
+	return library()
+}

@@ -1,0 +1,153 @@
+package kernelext
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strings"
+)
+
+// svg draws the chart as a still picture, laid out as the live chart is.
+func (c chart) svg() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif" font-size="12" fill="%s">`,
+		chartWidth, chartHeight, chartWidth, chartHeight, black)
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`, chartWidth, chartHeight)
+	text(&b, 16, 26, "start", 17, black, `font-weight="bold"`, c.Title)
+	text(&b, 16, 48, "start", 12, "#555555", "", c.Note)
+	c.drawLegend(&b)
+	c.drawAxes(&b)
+	for _, s := range c.Series {
+		c.drawLine(&b, s)
+	}
+	var taken []box
+	for _, s := range c.Series {
+		for _, p := range s.Points {
+			x, y := c.place(p)
+			drawSymbol(&b, s, x, y)
+			taken = append(taken, around(x, y, float64(s.Size)))
+		}
+	}
+	for _, s := range c.Series {
+		for _, p := range s.Points {
+			if p.Label != "" {
+				x, y := c.place(p)
+				taken = drawLabel(&b, p.Label, x, y, float64(s.Size), taken)
+			}
+		}
+	}
+	b.WriteString(`</svg>`)
+	return b.String()
+}
+
+// place returns a point's pixels.
+func (c chart) place(p point) (x, y float64) {
+	return marginLeft + c.X.at(p.X)*(chartWidth-marginLeft-marginRight),
+		chartHeight - marginBottom - c.Y.at(p.Y)*(chartHeight-marginTop-marginBottom)
+}
+
+func (c chart) drawAxes(b *strings.Builder) {
+	const left, right, top, bottom = marginLeft, chartWidth - marginRight, marginTop, chartHeight - marginBottom
+	for _, v := range c.X.ticks() {
+		x, _ := c.place(point{X: v, Y: c.Y.Min})
+		fmt.Fprintf(b, `<path d="M%.1f %dV%d" stroke="#EEEEEE"/>`, x, top, bottom)
+		text(b, x, bottom+18, "middle", 12, black, "", c.X.label(v))
+	}
+	for _, v := range c.Y.ticks() {
+		_, y := c.place(point{X: c.X.Min, Y: v})
+		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="#EEEEEE"/>`, left, y, right)
+		text(b, left-8, y+4, "end", 12, black, "", c.Y.label(v))
+	}
+	fmt.Fprintf(b, `<path d="M%d %dV%dH%d" stroke="#6E7079" fill="none"/>`, left, top, bottom, right)
+	text(b, (left+right)/2, bottom+42, "middle", 12, black, "", c.X.Name)
+	middle := (top + bottom) / 2
+	text(b, 24, float64(middle), "middle", 12, black, fmt.Sprintf(`transform="rotate(-90 24 %d)"`, middle), c.Y.Name)
+}
+
+func (c chart) drawLegend(b *strings.Builder) {
+	x := 26.0
+	for _, s := range c.Series {
+		if s.Line {
+			fmt.Fprintf(b, `<path d="M%.1f 70h24" stroke="%s" stroke-width="2"%s/>`, x-12, s.Color, dash(s))
+		}
+		small := s
+		small.Size = min(s.Size, 16)
+		drawSymbol(b, small, x, 70)
+		text(b, x+18, 74, "start", 12, black, "", s.Name)
+		x += 44 + 6.6*float64(len(s.Name))
+	}
+}
+
+func (c chart) drawLine(b *strings.Builder, s series) {
+	if !s.Line {
+		return
+	}
+	var d strings.Builder
+	for i, p := range s.Points {
+		x, y := c.place(p)
+		switch {
+		case i == 0:
+			fmt.Fprintf(&d, "M%.1f %.1f", x, y)
+		case s.Step == "end":
+			fmt.Fprintf(&d, "H%.1fV%.1f", x, y)
+		case s.Step == "start":
+			fmt.Fprintf(&d, "V%.1fH%.1f", y, x)
+		default:
+			fmt.Fprintf(&d, "L%.1f %.1f", x, y)
+		}
+	}
+	fmt.Fprintf(b, `<path d="%s" stroke="%s" stroke-width="2" fill="none"%s/>`, d.String(), s.Color, dash(s))
+}
+
+func dash(s series) string {
+	if s.Dashed {
+		return ` stroke-dasharray="6 4"`
+	}
+	return ""
+}
+
+func drawSymbol(b *strings.Builder, s series, x, y float64) {
+	r := float64(s.Size) / 2
+	switch s.Symbol {
+	case "circle":
+		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="%s"/>`, x, y, r, s.Color)
+	case "ring":
+		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y, r, s.Color)
+	case "frame":
+		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y-r, r, r, -r, r, -r, -r, s.Color)
+	case "cross":
+		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fm0 %.1fl%.1f %.1f" stroke="%s" stroke-width="3" fill="none"/>`,
+			x-r, y-r, 2*r, 2*r, -2*r, -2*r, 2*r, s.Color)
+	}
+}
+
+// box is a rectangle of pixels.
+type box struct{ x0, y0, x1, y1 float64 }
+
+func around(x, y, size float64) box { return box{x - size/2, y - size/2, x + size/2, y + size/2} }
+
+func (a box) overlaps(b box) bool { return a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1 }
+
+// drawLabel writes a mark's label on the first side where there is room, or not at all.
+func drawLabel(b *strings.Builder, label string, x, y, size float64, taken []box) []box {
+	width, gap := 7*float64(len(label)), size/2+5
+	for _, at := range []struct{ x, y float64 }{
+		{x, y - gap - 5}, {x + gap + width/2, y}, {x - gap - width/2, y}, {x, y + gap + 5},
+	} {
+		place := box{at.x - width/2, at.y - 6, at.x + width/2, at.y + 6}
+		free := at.x > marginLeft && at.x < chartWidth-marginRight
+		for _, other := range taken {
+			free = free && !place.overlaps(other)
+		}
+		if free {
+			text(b, at.x, at.y+4, "middle", 12, black, "", label)
+			return append(taken, place)
+		}
+	}
+	return taken
+}
+
+func text(b *strings.Builder, x, y float64, anchor string, size int, color, more, s string) {
+	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="%s" %s>%s</text>`,
+		math.Round(x*10)/10, y, anchor, size, color, more, html.EscapeString(printable(s)))
+}

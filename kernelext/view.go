@@ -1,0 +1,111 @@
+package kernelext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// View is what can be shown of a study.
+type View struct {
+	Name      string
+	Data      string // name of the data set
+	Trials    trial.History
+	Objective objective.Objective
+}
+
+// Study is what [ViewOf] asks of a study; *lemonade.Study has it.
+type Study interface {
+	Name() string
+	Data() string
+	Trials() trial.History
+	Objective() objective.Objective
+}
+
+// ViewOf returns the study as it is now.
+func ViewOf(s Study) View {
+	return View{Name: s.Name(), Data: s.Data(), Trials: s.Trials(), Objective: s.Objective()}
+}
+
+// axes are the two metrics of the trade-off chart: the first of the front's axes
+// goes up, the second to the right.
+func (v View) axes() (up, right trial.Metric) {
+	axes := v.Objective.Axes
+	if len(axes) < 2 {
+		axes = objective.DefaultAxes
+	}
+	return axes[0], axes[1]
+}
+
+// summary says in one line how the trials ended and how far the front has come.
+func (v View) summary() string {
+	count := map[trial.State]int{}
+	for _, t := range v.Trials {
+		count[t.State]++
+	}
+	var parts []string
+	for _, state := range []trial.State{trial.Complete, trial.Running, trial.Waiting, trial.Pruned, trial.Infeasible, trial.Duplicate, trial.Invalid, trial.Failed} {
+		if n := count[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	if len(parts) == 0 {
+		return "no trials yet"
+	}
+	text := strings.Join(parts, ", ")
+	if front := v.Objective.Front(v.Trials); len(front) > 0 {
+		text += fmt.Sprintf(" · front of %d, hypervolume %.3f", len(front), v.Objective.Hypervolume(v.Trials))
+	}
+	if best, ok := v.Objective.Best(v.Trials); ok {
+		text += fmt.Sprintf(" · best: trial %d", best)
+	}
+	return text
+}
+
+// methods says how a metric's values came about, such as "estimate".
+func (v View) methods(m trial.Metric) string {
+	var methods []string
+	for _, t := range v.Trials {
+		if got, ok := t.Metrics[m]; ok && got.Method != "" && !slices.Contains(methods, got.Method) {
+			methods = append(methods, got.Method)
+		}
+	}
+	return strings.Join(methods, ", ")
+}
+
+// words writes a metric's name for people: "inference energy".
+func words(m trial.Metric) string {
+	if m == trial.MACs {
+		return "MACs"
+	}
+	return strings.ReplaceAll(string(m), "_", " ")
+}
+
+// value writes a metric of a trial with its unit, or "–" where it is unknown.
+func value(t trial.Trial, m trial.Metric) string {
+	got, ok := objective.MetricsOf(t)[m]
+	if !ok {
+		return "–"
+	}
+	return objective.Format(m, got.Value)
+}
+
+// score writes a trial's effectiveness, or "–" where it is unknown.
+func score(t trial.Trial) string {
+	if t.Effectiveness == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", *t.Effectiveness)
+}
+
+// codes writes a trial's commands: "ACL AMK".
+func codes(t trial.Trial) string {
+	var all []string
+	for _, c := range t.Commands {
+		all = append(all, c.Code)
+	}
+	return strings.Join(all, " ")
+}
