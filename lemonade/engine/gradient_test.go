@@ -1,0 +1,265 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+)
+
+// gradientCases are expressions of x, an image of [6 5 4] unless the case says
+// otherwise. Together they take every code path of every builder; a linear layer
+// behind each mixes its elements with different weights.
+var gradientCases = []struct {
+	name, expr string
+	input      arch.Shape
+}{
+	{name: "conv", expr: "conv(x, 3)"},
+	{name: "conv without bias", expr: "conv(x, 3, bias = False)"},
+	{name: "conv even kernel", expr: "conv(x, 3, kernel = (2, 4))"},
+	{name: "conv valid", expr: `conv(x, 3, kernel = (3, 2), padding = "valid")`},
+	{name: "conv stride", expr: "conv(x, 3, stride = 2)"},
+	{name: "conv uneven stride", expr: "conv(x, 3, kernel = (5, 3), stride = (3, 2))"},
+	{name: "conv valid stride", expr: `conv(x, 3, stride = 2, padding = "valid")`},
+	{name: "conv dilation", expr: "conv(x, 3, dilation = 2)"},
+	{name: "conv stride and dilation", expr: "conv(x, 3, stride = 2, dilation = (2, 1))"},
+	{name: "conv valid stride and dilation", expr: `conv(x, 3, kernel = 2, stride = 2, dilation = 3, padding = "valid")`},
+	{name: "conv groups", expr: "conv(x, 6, groups = 2)"},
+	{name: "conv groups stride", expr: "conv(x, 6, groups = 2, stride = 2)"},
+	{name: "conv groups stride and dilation", expr: "conv(x, 2, groups = 2, stride = 2, dilation = 2)"},
+	{name: "conv 1x1", expr: "conv(x, 3, kernel = 1)"},
+	{name: "conv 1x1 stride", expr: "conv(x, 3, kernel = 1, stride = (2, 3))"},
+	{name: "conv 1x1 groups", expr: "conv(x, 6, kernel = 1, groups = 2)"},
+	{name: "depthwise", expr: "depthwise_conv(x)"},
+	{name: "depthwise multiplier stride", expr: "depthwise_conv(x, multiplier = 2, stride = 2)"},
+	{name: "depthwise dilation", expr: "depthwise_conv(x, dilation = 2)"},
+	{name: "depthwise multiplier stride and dilation", expr: "depthwise_conv(x, kernel = (2, 3), multiplier = 3, stride = (2, 1), dilation = 2)"},
+	{name: "depthwise valid", expr: `depthwise_conv(x, kernel = (3, 2), padding = "valid")`},
+	{name: "depthwise 1x1", expr: "depthwise_conv(x, kernel = 1, stride = 2)"},
+	{name: "conv of a parameter", expr: "x * conv(parameter([6, 5, 2]), 4)"},
+	{name: "shared", expr: `conv(conv(x, 4, share = "a"), 4, share = "a")`},
+	{name: "shared batch norm", expr: `batch_norm(tanh(batch_norm(x, share = "a")), share = "a")`},
+
+	{name: "dense", expr: "dense(flatten(x), 7)"},
+	{name: "dense last axis", expr: "dense(x, 3, bias = False)"},
+	{name: "dense vector", expr: "dense(x, 5)", input: arch.Shape{7}},
+
+	{name: "batch_norm", expr: "batch_norm(x)"},
+	{name: "batch_norm of a product", expr: "batch_norm(x * sigmoid(x), epsilon = 0.1)"},
+	{name: "batch_norm vector", expr: "batch_norm(x)", input: arch.Shape{7}},
+	{name: "batch_norm of a parameter", expr: "x + batch_norm(parameter([6, 5, 4]))"},
+	{name: "layer_norm", expr: "layer_norm(x)"},
+	{name: "layer_norm vector", expr: "layer_norm(x)", input: arch.Shape{7}},
+	{name: "group_norm", expr: "group_norm(x, groups = 2)"},
+	{name: "group_norm sequence", expr: "group_norm(x, groups = 3)", input: arch.Shape{5, 6}},
+
+	{name: "relu", expr: "relu(x)"},
+	{name: "relu of a product", expr: "relu(x * tanh(x) - 0.1)"},
+	{name: "silu", expr: "silu(x)"},
+	{name: "gelu", expr: "gelu(x)"},
+	{name: "hard_swish", expr: "hard_swish(x * 3)"},
+	{name: "hard_sigmoid", expr: "hard_sigmoid(x * 3)"},
+	{name: "tanh", expr: "tanh(x)"},
+	{name: "sigmoid", expr: "sigmoid(x)"},
+	{name: "leaky_relu", expr: "leaky_relu(x, slope = 0.2)"},
+	{name: "softmax", expr: "softmax(x)"},
+	{name: "softmax of a product, other axis", expr: "softmax(x * x, axis = 0)"},
+
+	{name: "max_pool tiles", expr: "max_pool(x)"},
+	{name: "max_pool tiles of a product", expr: "max_pool(x * tanh(x))"},
+	{name: "max_pool large tiles", expr: "max_pool(x, window = (6, 2))"},
+	{name: "max_pool overlap", expr: `max_pool(x, window = 3, stride = 2, padding = "same")`},
+	{name: "max_pool overlap of a product", expr: `max_pool(x * x, window = 3, stride = 1, padding = "same")`},
+	{name: "max_pool same ragged", expr: `max_pool(x, window = 2, padding = "same")`},
+	{name: "max_pool valid", expr: `max_pool(x, window = (3, 2), stride = (1, 2))`},
+	{name: "avg_pool tiles", expr: "avg_pool(x)"},
+	{name: "avg_pool same", expr: `avg_pool(x, window = 3, stride = 2, padding = "same")`},
+	{name: "avg_pool overlap", expr: `avg_pool(x, window = 3, stride = 1)`},
+	{name: "global_avg_pool", expr: "global_avg_pool(x)"},
+	{name: "global_avg_pool sequence", expr: "global_avg_pool(x)", input: arch.Shape{5, 3}},
+	{name: "global_max_pool", expr: "global_max_pool(x)"},
+	{name: "global_max_pool of a product", expr: "global_max_pool(x * sigmoid(x))"},
+	{name: "squeeze-excite", expr: "x * sigmoid(dense(relu(dense(global_avg_pool(x), 3)), 4))"},
+
+	{name: "flatten", expr: "flatten(x)"},
+	{name: "reshape", expr: "reshape(x, [10, -1])"},
+	{name: "transpose", expr: "transpose(x, [2, 0, 1])"},
+	{name: "concat", expr: "concat([x, tanh(x), slice(x, start = 1, stop = 3)])"},
+	{name: "concat other axis", expr: "concat([x, x * x], axis = 0)"},
+	{name: "concat with a parameter", expr: "concat([parameter([1, 4]), reshape(x, [30, 4])], axis = 0)"},
+	{name: "slice", expr: "slice(x, start = 1, stop = 3)"},
+	{name: "slice step", expr: "slice(x * x, start = 1, stop = 6, axis = 0, step = 2)"},
+	{name: "slice to the end", expr: "slice(x, start = 2, axis = 0)"},
+	{name: "split", expr: "split(x, 2)[0] * split(x, 2)[1]"},
+	{name: "channel_shuffle", expr: "channel_shuffle(x, groups = 2)"},
+	{name: "channel_shuffle vector", expr: "channel_shuffle(x, groups = 3)", input: arch.Shape{12}},
+	{name: "upsample nearest", expr: "upsample(x, factor = (2, 3))"},
+	{name: "upsample bilinear", expr: `upsample(x, factor = (2, 3), method = "bilinear")`},
+	{name: "upsample bilinear small", expr: `upsample(x, factor = 4, method = "bilinear")`, input: arch.Shape{2, 1, 3}},
+
+	{name: "add", expr: "x + tanh(x)"},
+	{name: "add a number", expr: "x * 0.5 + 2"},
+	{name: "sub channels", expr: "x - global_avg_pool(x)"},
+	{name: "sub from a number", expr: "1 - x"},
+	{name: "mul broadcast both ways", expr: "mean(x, axes = [0], keepdims = True) * mean(x, axes = [1, 2], keepdims = True)"},
+	{name: "mul by a scalar of the sample", expr: "x * mean(x)"},
+	{name: "div", expr: "x / (1.5 + tanh(x))"},
+	{name: "div channels", expr: "x / (2 + sigmoid(global_avg_pool(x)))"},
+	{name: "div by a parameter", expr: "x / (3 + tanh(parameter([5, 1])))"},
+	{name: "maximum", expr: "maximum(x, tanh(x) * x)"},
+	{name: "maximum of a parameter", expr: "maximum(x, parameter([4]))"},
+	{name: "minimum", expr: "minimum(x * x, global_avg_pool(x))"},
+	{name: "mean", expr: "mean(x, axes = [0, 2])"},
+	{name: "mean keepdims", expr: "x * mean(x, axes = [1], keepdims = True)"},
+	{name: "max", expr: "max(x, axes = [0, 2])"},
+	{name: "max of a product keepdims", expr: "x * max(x * tanh(x), axes = [1], keepdims = True)"},
+	{name: "max channels", expr: "max(x * x, axes = [-1])"},
+	{name: "max of all", expr: "x * max(x)"},
+	{name: "sqrt", expr: "sqrt(1 + x * x)"},
+	{name: "exp", expr: "exp(x)"},
+	{name: "abs", expr: "abs(x)"},
+	{name: "square", expr: "square(x)"},
+	{name: "parameter", expr: "x + parameter([6, 1, 4])"},
+
+	{name: "attention", expr: "attention(x, heads = 2)", input: arch.Shape{5, 6}},
+	{name: "attention without bias", expr: "attention(x, heads = 3, key_dim = 2, units = 4, bias = False)", input: arch.Shape{5, 6}},
+	{name: "cross attention", expr: "attention(x, slice(tanh(x), start = 1, axis = 0), slice(x * x, start = 1, axis = 0), heads = 2, key_dim = 3)", input: arch.Shape{5, 6}},
+	{name: "attention with learned queries", expr: "attention(parameter([2, 4]), x, heads = 2)", input: arch.Shape{5, 6}},
+	{name: "matmul", expr: "matmul(x, transpose(x))", input: arch.Shape{5, 6}},
+	{name: "matmul transpose_b", expr: "matmul(x, tanh(x), transpose_b = True)", input: arch.Shape{5, 6}},
+	{name: "matmul with leading axes", expr: "matmul(x, tanh(x), transpose_b = True)"},
+	{name: "matmul with a parameter", expr: "matmul(x, parameter([4, 3]))"},
+	{name: "matmul broadcasting", expr: "matmul(mean(x, axes = [0], keepdims = True), x, transpose_b = True)"},
+}
+
+// TestGradients compares the gradient of every operation, by its input and by its
+// weights, with central differences along random directions in float64.
+func TestGradients(t *testing.T) {
+	e := testEngine(t)
+	seen := map[string]bool{"dropout": true, "drop_path": true} // see TestDrop
+	for _, c := range gradientCases {
+		if c.input == nil {
+			c.input = arch.Shape{6, 5, 4}
+		}
+		program := parse(t, fmt.Sprintf("def network(x, classes):\n    return dense(flatten(%s), classes)\n", c.expr), c.input, 3)
+		for _, n := range program.Network.Nodes {
+			seen[n.Op] = true
+		}
+		t.Run(c.name, func(t *testing.T) { checkGradients(t, e, program.Network) })
+	}
+	for _, op := range arch.Ops() {
+		if !op.Surface && !seen[op.Name] {
+			t.Errorf("operation %s has no case", op.Name)
+		}
+	}
+}
+
+func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
+	const batch, epsilon, tolerance = 3, 1e-6, 1e-6
+	weights, err := newWeights(net, 1, dtypes.Float64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// All tensors enter as inputs: x, then the trainable weights.
+	names, shapes := []string{"input"}, [][]int{append([]int{batch}, net.Input...)}
+	var trainable []*model.Variable
+	for _, w := range weights.list {
+		if w.Trainable {
+			names, shapes = append(names, w.name), append(shapes, w.Shape)
+			trainable = append(trainable, w.variable)
+		}
+	}
+	exec, err := model.NewExec(e.backend, weights.store, func(_ *model.Scope, in []*Node) []*Node {
+		g := in[0].Graph()
+		b := &graphBuilder{net: net, weights: weights, compute: dtypes.Float64, training: true, rate: Const(g, float32(0.1))}
+		for k, v := range trainable {
+			v.SetNodeValue(in[k+1])
+		}
+		logits := b.forward(in[0])
+		mix := Const(g, [][]float64{{0.3, -1, 0.7}, {1, 0.2, -0.4}, {-0.6, 0.9, 0.5}})
+		loss := ReduceAllSum(Mul(logits, mix))
+		return append([]*Node{loss}, Gradient(loss, in...)...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Finalize()
+	rng := rand.New(rand.NewPCG(7, 7))
+	at := make([][]float64, len(shapes))
+	for k, shape := range shapes {
+		at[k] = normals(rng, shape)
+	}
+	call := func(values [][]float64) []*tensors.Tensor {
+		args := make([]any, len(values))
+		for k, v := range values {
+			args[k] = tensors.FromFlatDataAndDimensions(slices.Clone(v), shapes[k]...)
+		}
+		outputs, err := exec.Call(args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outputs
+	}
+	gradients := call(at)[1:]
+	for k, name := range names {
+		gradient := tensors.MustCopyFlatData[float64](gradients[k])
+		for range 2 {
+			direction := normals(rng, shapes[k])
+			moved := func(by float64) float64 {
+				values := slices.Clone(at)
+				values[k] = slices.Clone(at[k])
+				for j := range direction {
+					values[k][j] += by * direction[j]
+				}
+				return tensors.ToScalar[float64](call(values)[0])
+			}
+			var got float64
+			for j := range direction {
+				got += gradient[j] * direction[j]
+			}
+			want := (moved(epsilon) - moved(-epsilon)) / (2 * epsilon)
+			if math.IsNaN(got) || math.Abs(got-want) > tolerance*max(1, math.Abs(want)) {
+				t.Errorf("gradient by %s along a direction is %.9g; differences give %.9g", name, got, want)
+			}
+		}
+	}
+}
+
+func normals(rng *rand.Rand, shape []int) []float64 {
+	values := make([]float64, arch.Shape(shape).Size())
+	for k := range values {
+		values[k] = rng.NormFloat64()
+	}
+	return values
+}
+
+// TestBuilders demands a builder for every operation, and nothing else.
+func TestBuilders(t *testing.T) {
+	want := map[string]bool{}
+	for _, op := range arch.Ops() {
+		if !op.Surface && op.Name != "input" {
+			want[op.Name] = true
+			if builders[op.Name] == nil {
+				t.Errorf("operation %s has no builder", op.Name)
+			}
+		}
+	}
+	for name := range builders {
+		if !want[name] {
+			t.Errorf("builder %s builds no operation of arch", name)
+		}
+	}
+	for _, name := range arch.Initializers {
+		if _, ok := initializers[name]; !ok {
+			t.Errorf("initializer %s is missing", name)
+		}
+	}
+}

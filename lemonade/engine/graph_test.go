@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+)
+
+// runGraph runs a graph of no inputs and returns its output in float64.
+func runGraph(t *testing.T, store *model.Store, build func(g *Graph) *Node) []float64 {
+	t.Helper()
+	exec, err := model.NewExec(testEngine(t).backend, store, func(_ *model.Scope, g *Graph) *Node {
+		return ConvertDType(build(g), dtypes.Float64)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Finalize()
+	outputs, err := exec.Call()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors.MustCopyFlatData[float64](outputs[0])
+}
+
+// TestDrop checks the share that is dropped, what is dropped together, that the
+// mean stays, and that inference changes nothing.
+func TestDrop(t *testing.T) {
+	const batch, rows, cols, rate = 400, 10, 10, 0.3
+	for _, c := range []struct {
+		op     string
+		groups int // values that are kept or dropped together
+	}{{"dropout", 1}, {"drop_path", rows * cols}} {
+		t.Run(c.op, func(t *testing.T) {
+			program := parse(t, fmt.Sprintf("def network(x, classes):\n    return flatten(%s(x, rate = %v))\n", c.op, rate), arch.Shape{rows, cols, 1}, rows*cols)
+			run := func(training bool) []float64 {
+				weights, err := newWeights(program.Network, 1, dtypes.Float32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return runGraph(t, weights.store, func(g *Graph) *Node {
+					b := &graphBuilder{net: program.Network, weights: weights, compute: dtypes.Float32, training: training}
+					b.random = RNGStateFromSeedForGraph(g, 5)
+					return b.forward(Const(g, tensors.FromScalarAndDimensions(float32(1), batch, rows, cols, 1)))
+				})
+			}
+			for _, v := range run(false) {
+				if v != 1 {
+					t.Fatalf("inference turned 1 into %v", v)
+				}
+			}
+			values := run(true)
+			kept := 0
+			for k := 0; k < len(values); k += c.groups {
+				group := values[k : k+c.groups]
+				if slices.Min(group) != slices.Max(group) {
+					t.Fatalf("a sample has %v and %v", slices.Min(group), slices.Max(group))
+				}
+				switch v := group[0]; {
+				case v == 0:
+				case math.Abs(v-1/(1-rate)) < 1e-5:
+					kept++
+				default:
+					t.Fatalf("value %v", v)
+				}
+			}
+			draws := float64(len(values) / c.groups)
+			deviation := math.Sqrt(rate * (1 - rate) / draws)
+			if share := float64(kept) / draws; math.Abs(share-(1-rate)) > 5*deviation {
+				t.Errorf("kept %.4f; want %.2f within %.4f", share, 1-rate, 5*deviation)
+			}
+		})
+	}
+}
+
+// TestAugmentation compares every augmented image with all that mirroring and
+// moving can make of its sample, and demands that all of them occur.
+func TestAugmentation(t *testing.T) {
+	const h, w, crop, batch = 3, 4, 1, 600
+	s := &samples{shape: []int{h, w, 2}, mean: []float32{0.2, 0.5}, std: []float32{0.5, 0.25}, labels: make([]int32, 3)}
+	for k := range 3 * h * w * 2 {
+		s.images = append(s.images, byte(37*k+11))
+	}
+	images := slices.Clone(s.images)
+	weights, err := newWeights(parse(t, "def network(x, classes):\n    return dense(flatten(x), classes)\n", arch.Shape{h, w, 2}, 2).Network, 1, dtypes.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := testEngine(t).upload(weights.store, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indices := make([]int32, batch)
+	for k := range indices {
+		indices[k] = int32(k % 3)
+	}
+	augmented := func(flip bool, crop int) []float64 {
+		return runGraph(t, weights.store, func(g *Graph) *Node {
+			b := &graphBuilder{g: g, batch: batch, random: RNGStateFromSeedForGraph(g, 3)}
+			return data.augmented(b, Const(g, indices), flip, crop)
+		})
+	}
+	// expected is sample k mirrored or not, moved by (dy, dx).
+	expected := func(k, mirror, dy, dx int) []float64 {
+		var out []float64
+		for y := range h {
+			for x := range w {
+				sy, sx := y+dy, x
+				if mirror == 1 {
+					sx = w - 1 - x
+				}
+				sx += dx
+				for c := range 2 {
+					v := 0.0
+					if sy >= 0 && sy < h && sx >= 0 && sx < w {
+						v = (float64(images[((k*h+sy)*w+sx)*2+c])/255 - float64(s.mean[c])) / float64(s.std[c])
+					}
+					out = append(out, v)
+				}
+			}
+		}
+		return out
+	}
+	near := cmpopts.EquateApprox(0, 1e-5)
+	size := h * w * 2
+	for _, c := range []struct {
+		flip bool
+		crop int
+		ways int
+	}{{false, 0, 1}, {true, 0, 2}, {false, crop, 9}, {true, crop, 18}} {
+		got := augmented(c.flip, c.crop)
+		seen := map[[4]int]bool{}
+		for k := range batch {
+			found := false
+			for mirror := range 2 {
+				for dy := -crop; dy <= crop; dy++ {
+					for dx := -crop; dx <= crop; dx++ {
+						if cmp.Equal(expected(k%3, mirror, dy, dx), got[k*size:(k+1)*size], near) {
+							seen[[4]int{k % 3, mirror, dy, dx}] = true
+							found = true
+						}
+					}
+				}
+			}
+			if !found {
+				t.Fatalf("flip %v, crop %d: image %d is no version of its sample", c.flip, c.crop, k)
+			}
+		}
+		if len(seen) != 3*c.ways {
+			t.Errorf("flip %v, crop %d: %d versions of 3 samples occur; want %d", c.flip, c.crop, len(seen), 3*c.ways)
+		}
+	}
+}
+
+// TestEvaluationPads compares counts over a number of samples that fills no
+// whole batch with those of batches of one.
+func TestEvaluationPads(t *testing.T) {
+	m := train(t, smallJob(t, 1))
+	const count = 301 // the batch is 256
+	loss, accuracy, err := m.evaluate(t.Context(), count, func(k int) int32 { return int32(k) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lossSum, hits float64
+	for k := range count {
+		l, a, err := m.evaluate(t.Context(), 1, func(int) int32 { return int32(k) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		lossSum, hits = lossSum+l, hits+a
+	}
+	if math.Abs(loss-lossSum/count) > 1e-5 || accuracy != hits/count {
+		t.Errorf("loss %v, accuracy %v; one by one %v, %v", loss, accuracy, lossSum/count, hits/count)
+	}
+}
+
+// TestCrossEntropy checks the loss against its formula.
+func TestCrossEntropy(t *testing.T) {
+	logits := [][]float32{{1, 2, 3}, {0, 0, 5}}
+	labels := []int32{2, 0}
+	for _, smoothing := range []float64{0, 0.3} {
+		got := runGraph(t, model.NewStore(), func(g *Graph) *Node {
+			return crossEntropy(Const(g, logits), Const(g, labels), smoothing)
+		})
+		for k, row := range logits {
+			total := 0.0
+			for _, v := range row {
+				total += math.Exp(float64(v))
+			}
+			want := 0.0
+			for c, v := range row {
+				target := smoothing / 3
+				if int32(c) == labels[k] {
+					target += 1 - smoothing
+				}
+				want -= target * (float64(v) - math.Log(total))
+			}
+			if math.Abs(got[k]-want) > 1e-5 {
+				t.Errorf("smoothing %v: loss %v; want %v", smoothing, got[k], want)
+			}
+		}
+	}
+}
+
+// TestBorder checks what becomes of panics and errors of GoMLX.
+func TestBorder(t *testing.T) {
+	err := guardCompile("build", func() error { panic(fmt.Errorf("node 3 (conv): bad\nstack")) })
+	if want := "the network does not compile: build: node 3 (conv): bad"; err == nil || err.Error() != want {
+		t.Errorf("error is %v; want %s", err, want)
+	}
+	err = guardCompile("build", func() error {
+		return fmt.Errorf("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+	})
+	if d := cmp.Diff(ErrOutOfMemory, err, cmpopts.EquateErrors()); d != "" {
+		t.Error(d)
+	}
+	e := testEngine(t)
+	if e.Device() == "" {
+		t.Error("the device has no description")
+	}
+	net := parse(t, "def network(x, classes):\n    return dense(flatten(x), classes)\n", arch.Shape{2, 2, 1}, 2).Network
+	net.Nodes[1].Shape = arch.Shape{7} // flatten to a wrong size panics in GoMLX
+	_, _, _, err = e.Stepper(Job{Network: net, Recipe: arch.DefaultRecipe})
+	if d := cmp.Diff(ErrCompile, err, cmpopts.EquateErrors()); d != "" {
+		t.Errorf("error is %v\n%s", err, d)
+	}
+	want := "the network does not compile: build the training step: node 1 (flatten): "
+	if err != nil && !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error is %v; want it to begin with %q", err, want)
+	}
+}

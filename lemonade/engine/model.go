@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Model is a trained network on the device, with the samples it was trained
+// and validated on.
+type Model struct {
+	Curve         []trial.Epoch
+	Accuracy      float64            // share of the validation samples that are classified right
+	Loss          float64            // cross-entropy on the validation samples, nats
+	TrainAccuracy float64            // the same share of the training samples, without augmentation
+	Validated     int                // validation samples counted
+	Trained       int                // training samples counted; at most 5,000, spread evenly
+	Seconds       map[string]float64 // by phase: data, compile, train, evaluate
+
+	engine  *Engine
+	net     *arch.Network
+	weights *weightSet
+	data    *resident
+	compute dtypes.DType  // of activations
+	batch   int           // of evaluation
+	exec    *model.Exec   // of evaluation
+	others  []*model.Exec // of predictors
+}
+
+// evaluationBatch keeps activations small enough for caches and memory.
+const evaluationBatch = 256
+
+// newModel puts an untrained network and its samples on the device.
+func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed int64) (*Model, error) {
+	if arch.Shape(s.shape).String() != net.Input.String() {
+		return nil, fmt.Errorf("the network takes samples of shape %s, the data has %v", net.Input, s.shape)
+	}
+	compute, err := e.precision(precision)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := newWeights(net, seed, dtypes.Float32)
+	if err != nil {
+		return nil, err
+	}
+	data, err := e.upload(weights.store, s)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{engine: e, net: net, weights: weights, data: data, compute: compute, batch: min(evaluationBatch, s.count())}
+	err = guard("create the evaluation", func() (err error) {
+		m.exec, err = model.NewExec(e.backend, weights.store, m.evaluation)
+		return err
+	})
+	return m, err
+}
+
+// logits builds the network in inference on the samples of the given indices:
+// [B classes] float32.
+func (m *Model) logits(indices *Node) *Node {
+	b := &graphBuilder{net: m.net, weights: m.weights, compute: m.compute}
+	return ConvertDType(b.forward(m.data.plain(indices)), dtypes.Float32)
+}
+
+// evaluation returns the sum of losses and the count of hits over the first
+// valid samples of a batch.
+func (m *Model) evaluation(_ *model.Scope, indices, valid *Node) *Node {
+	logits, labels := m.logits(indices), m.data.labelsOf(indices)
+	position := Iota(indices.Graph(), indices.Shape(), 0)
+	counts := LessThan(position, valid)
+	masked := func(x *Node) *Node { return ReduceAllSum(Where(counts, x, ZerosLike(x))) }
+	return Stack([]*Node{masked(crossEntropy(logits, labels, 0)), masked(right(logits, labels))}, 0)
+}
+
+func (m *Model) compile() error {
+	return guardCompile("build the evaluation", func() error {
+		_, err := m.exec.Compile(shapes.Make(dtypes.Int32, m.batch), shapes.Make(dtypes.Int32))
+		return err
+	})
+}
+
+// evaluate returns the mean loss and the share of hits over samples [0, count),
+// where index names the k-th of them.
+func (m *Model) evaluate(ctx context.Context, count int, index func(k int) int32) (loss, accuracy float64, err error) {
+	indices := make([]int32, m.batch)
+	for from := 0; from < count; from += m.batch {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		valid := min(m.batch, count-from)
+		for k := range indices {
+			indices[k] = index(from + min(k, valid-1))
+		}
+		err := guard("evaluate", func() error {
+			outputs, err := m.exec.Call(indexTensor(indices), tensors.FromScalar(int32(valid)))
+			if err != nil {
+				return err
+			}
+			sums, err := tensors.CopyFlatData[float32](outputs[0])
+			if err != nil {
+				return err
+			}
+			loss += float64(sums[0])
+			accuracy += float64(sums[1])
+			return outputs[0].FinalizeAll()
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	return loss / float64(count), accuracy / float64(count), nil
+}
+
+// Validate classifies every validation sample and sets Accuracy, Loss and Validated.
+func (m *Model) Validate(ctx context.Context) error {
+	count := m.data.count() - m.data.fit
+	loss, accuracy, err := m.evaluate(ctx, count, func(k int) int32 { return int32(m.data.fit + k) })
+	if err != nil {
+		return err
+	}
+	m.Loss, m.Accuracy, m.Validated = loss, accuracy, count
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("%w on the validation samples", ErrNaN)
+	}
+	return nil
+}
+
+// countTraining sets TrainAccuracy and Trained.
+func (m *Model) countTraining(ctx context.Context) (err error) {
+	m.Trained = min(m.data.fit, trainAccuracySamples)
+	_, m.TrainAccuracy, err = m.evaluate(ctx, m.Trained, func(k int) int32 {
+		return int32(k * m.data.fit / m.Trained)
+	})
+	return err
+}
+
+// Predictor compiles inference for a batch size. Each call of run classifies the
+// next validation samples, which lie on the device, and returns when the device
+// has finished; after the last sample it begins again.
+func (m *Model) Predictor(batch int) (run func() error, err error) {
+	count := m.data.count() - m.data.fit
+	if batch < 1 {
+		return nil, fmt.Errorf("batch is %d; it must be at least 1", batch)
+	}
+	var exec *model.Exec
+	err = guardCompile("build the prediction", func() error {
+		exec, err = model.NewExec(m.engine.backend, m.weights.store, func(_ *model.Scope, indices *Node) *Node {
+			return m.logits(indices)
+		})
+		if err != nil {
+			return err
+		}
+		m.others = append(m.others, exec)
+		_, err = exec.Compile(shapes.Make(dtypes.Int32, batch))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	indices := make([]int32, batch)
+	return func() error {
+		for k := range indices {
+			indices[k] = int32(m.data.fit + (next+k)%count)
+		}
+		next = (next + batch) % count
+		return guard("predict", func() error {
+			outputs, err := exec.Call(indexTensor(indices))
+			if err != nil {
+				return err
+			}
+			return outputs[0].FinalizeAll()
+		})
+	}, nil
+}
+
+// Close frees the device's memory. The model cannot be used after that.
+func (m *Model) Close() {
+	_ = guard("free the model", func() error {
+		for _, exec := range append(m.others, m.exec) {
+			exec.Finalize()
+		}
+		m.weights.store.Finalize()
+		return nil
+	})
+}
+
+// Load restores a model that [Model.Save] wrote, with the set's validation
+// samples to classify. Validate sets its accuracy.
+func (e *Engine) Load(path string, net *arch.Network, set *datasets.Set, precision string) (*Model, error) {
+	s, err := collect(set, 1)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.newModel(net, s, precision, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.weights.read(path); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// Save writes the weights in the safetensors format, under the names of
+// [arch.Network.Weights] after their node's index, as in "3.kernel". The file
+// appears whole or not at all.
+func (m *Model) Save(path string) error { return m.weights.write(path) }

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+const smallProgram = `
+def network(x, classes):
+    for filters in [16, 32]:
+        x = relu(batch_norm(conv(x, filters, kernel = 3, stride = 2)))
+    return dense(dropout(global_avg_pool(x), rate = 0.1), classes)
+`
+
+func smallJob(t testing.TB, epochs int) Job {
+	set := digits(t)
+	program := parse(t, smallProgram, arch.Shape(set.Shape), len(set.ClassNames))
+	return Job{Network: program.Network, Recipe: program.Recipe, Set: set, Epochs: epochs, Seed: 1}
+}
+
+func train(t testing.TB, job Job) *Model {
+	t.Helper()
+	m, err := testEngine(t).Train(t.Context(), job, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// values copies all weights from the device.
+func values(t testing.TB, m *Model) map[string][]float32 {
+	t.Helper()
+	out := map[string][]float32{}
+	for _, w := range m.weights.list {
+		v, err := w.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[w.name] = v
+	}
+	return out
+}
+
+// TestDigits trains a small network on real images, and checks what is told on the way.
+func TestDigits(t *testing.T) {
+	job := smallJob(t, 12)
+	var phases []string
+	job.OnPhase = func(phase string) { phases = append(phases, phase) }
+	var told []trial.Progress
+	m, err := testEngine(t).Train(t.Context(), job, func(p trial.Progress) { told = append(told, p) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Accuracy < 0.95 || m.TrainAccuracy < 0.95 {
+		t.Errorf("accuracy %.4f on validation, %.4f on training samples; want above 0.95", m.Accuracy, m.TrainAccuracy)
+	}
+	fit, validate := len(job.Set.Fit(0)), len(job.Set.Validate())
+	if m.Trained != fit || m.Validated != validate {
+		t.Errorf("counted %d training and %d validation samples; the set has %d and %d", m.Trained, m.Validated, fit, validate)
+	}
+	if hits := m.Accuracy * float64(validate); math.Abs(hits-math.Round(hits)) > 1e-9 {
+		t.Errorf("accuracy %v is no count over %d samples", m.Accuracy, validate)
+	}
+	want := []string{trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, PhaseEvaluate}
+	if d := cmp.Diff(want, phases); d != "" {
+		t.Errorf("phases (-want +got):\n%s", d)
+	}
+	for _, phase := range want {
+		if m.Seconds[phase] <= 0 {
+			t.Errorf("phase %s took %v s", phase, m.Seconds[phase])
+		}
+	}
+	var reports []trial.Epoch
+	done := 0.0
+	for _, p := range told {
+		if p.Done < done || p.Done > 1 {
+			t.Errorf("done went from %v to %v", done, p.Done)
+		}
+		done = p.Done
+		if p.Report != nil {
+			reports = append(reports, *p.Report)
+		}
+	}
+	if d := cmp.Diff(m.Curve, reports); d != "" || len(reports) != 12 {
+		t.Errorf("%d reports, other than the curve:\n%s", len(reports), d)
+	}
+	if first, last := m.Curve[0], m.Curve[11]; last.Loss >= first.Loss || last.Accuracy != m.Accuracy || last.Seconds <= first.Seconds {
+		t.Errorf("the curve does not fit: %+v … %+v, accuracy %v", first, last, m.Accuracy)
+	}
+}
+
+// TestDeterminism demands the same weights, bit for bit, from the same seed, and
+// others from another.
+func TestDeterminism(t *testing.T) {
+	if testEngine(t).gpu {
+		t.Skip("promised on a CPU only")
+	}
+	job := smallJob(t, 1)
+	job.Recipe.Crop = 1
+	first := values(t, train(t, job))
+	if d := cmp.Diff(first, values(t, train(t, job))); d != "" {
+		t.Errorf("two trainings from one seed differ:\n%s", d)
+	}
+	job.Seed = 2
+	if cmp.Equal(first, values(t, train(t, job))) {
+		t.Error("two seeds give the same weights")
+	}
+}
+
+// TestSaveAndLoad demands the same weights and the same validation after a round trip.
+func TestSaveAndLoad(t *testing.T) {
+	job := smallJob(t, 2)
+	m := train(t, job)
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := m.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := testEngine(t).Load(path, job.Network, job.Set, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	if d := cmp.Diff(values(t, m), values(t, loaded)); d != "" {
+		t.Errorf("weights changed:\n%s", d)
+	}
+	if err := loaded.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if loaded.Accuracy != m.Accuracy || loaded.Loss != m.Loss || loaded.Validated != m.Validated {
+		t.Errorf("loaded model validates to %v, %v; trained one to %v, %v", loaded.Accuracy, loaded.Loss, m.Accuracy, m.Loss)
+	}
+	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := parse(t, strings.ReplaceAll(smallProgram, "32", "24"), arch.Shape(job.Set.Shape), 10)
+	if err := os.WriteFile(path+".cut", data[:len(data)-4], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, want string
+		net        *arch.Network
+	}{
+		{path, "tensor", other.Network},
+		{path + ".cut", "offsets", job.Network},
+		{path + ".none", "no such file", job.Network},
+	} {
+		if m, err := testEngine(t).Load(c.path, c.net, job.Set, ""); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("load %s gave %v, %v; want an error with %q", c.path, m, err, c.want)
+		}
+	}
+}
+
+// TestPredictor runs inference in batches that do not divide the samples.
+func TestPredictor(t *testing.T) {
+	m := train(t, smallJob(t, 1))
+	for _, batch := range []int{1, 64, 1000} {
+		run, err := m.Predictor(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if err := run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := m.Predictor(0); err == nil {
+		t.Error("a batch of 0 was accepted")
+	}
+}
+
+// TestNaN demands that a training that diverges stops and says where.
+func TestNaN(t *testing.T) {
+	job := smallJob(t, 3)
+	job.Network = parse(t, "def network(x, classes):\n    return dense(flatten(exp(exp(exp(x * 5)))), classes)\n", arch.Shape(job.Set.Shape), 10).Network
+	_, err := testEngine(t).Train(t.Context(), job, nil)
+	if !errors.Is(err, ErrNaN) || !strings.Contains(err.Error(), "epoch 1 of 3") {
+		t.Errorf("error is %v; want ErrNaN with its epoch", err)
+	}
+}
+
+// TestCancel demands that a training ends between two steps.
+func TestCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := time.Time{}
+	_, err := testEngine(t).Train(ctx, smallJob(t, 100_000), func(p trial.Progress) {
+		if p.Epoch > 0 && began.IsZero() {
+			began = time.Now()
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v; want context.Canceled", err)
+	}
+	if late := time.Since(began); late > 10*time.Second {
+		t.Errorf("ended %v after it was cancelled", late)
+	}
+}
+
+// TestBadJobs demands errors that name what is wrong.
+func TestBadJobs(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		edit func(*Job)
+	}{
+		{"epochs is 0", func(j *Job) { j.Epochs = 0 }},
+		{`optimizer "lion"`, func(j *Job) { j.Recipe.Optimizer = "lion" }},
+		{`schedule "steps"`, func(j *Job) { j.Recipe.Schedule = "steps" }},
+		{`precision "int8"`, func(j *Job) { j.Precision = "int8" }},
+		{"takes samples of shape [9 9 1]", func(j *Job) {
+			j.Network = parse(t, smallProgram, arch.Shape{9, 9, 1}, 10).Network
+		}},
+	} {
+		job := smallJob(t, 1)
+		c.edit(&job)
+		if _, err := testEngine(t).Train(t.Context(), job, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error is %v; want one with %q", err, c.want)
+		}
+	}
+}
+
+// TestBFloat16 trains in mixed precision, which a CPU can run if not profit from.
+func TestBFloat16(t *testing.T) {
+	job := smallJob(t, 12)
+	job.Precision = BFloat16
+	m := train(t, job)
+	if m.Accuracy < 0.93 {
+		t.Errorf("accuracy %.4f; want above 0.93", m.Accuracy)
+	}
+}
+
+// TestAdamW trains with the other optimizer and schedule.
+func TestAdamW(t *testing.T) {
+	job := smallJob(t, 12)
+	job.Recipe.Optimizer, job.Recipe.LearningRate, job.Recipe.WeightDecay = "adamw", 0.01, 0.05
+	job.Recipe.Schedule, job.Recipe.LabelSmoothing, job.Recipe.Crop = "cosine", 0.1, 1
+	m := train(t, job)
+	if m.Accuracy < 0.93 {
+		t.Errorf("accuracy %.4f; want above 0.93", m.Accuracy)
+	}
+}
