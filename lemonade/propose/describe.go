@@ -1,0 +1,196 @@
+package propose
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// taskLine tells what the architectures are for and how they will be trained.
+func taskLine(t Task) string {
+	title := t.Title
+	if title == "" {
+		title = t.Data
+	}
+	samples := "all training samples"
+	if t.TrainSamples > 0 {
+		samples = fmt.Sprintf("%d training samples", t.TrainSamples)
+	}
+	classes := strconv.Itoa(t.Classes)
+	if n := len(t.ClassNames); n > 0 && n <= 12 {
+		classes += " (" + strings.Join(t.ClassNames, ", ") + ")"
+	}
+	return fmt.Sprintf("%s: images %s, classes %s. Each network is trained for %d epochs on %s: what learns fast wins.", title, t.Input, classes, t.Epochs, samples)
+}
+
+// wantLines say what is wanted, with the parent's value and how far it is.
+func wantLines(r Request) []string {
+	var lines []string
+	for _, w := range r.Objective.Wants {
+		info, _ := w.Metric.Info()
+		line := fmt.Sprintf("%s: lower is better", label(w.Metric))
+		if info.Higher {
+			line = fmt.Sprintf("%s: higher is better", label(w.Metric))
+		}
+		line += fmt.Sprintf(", %v priority", w.Priority)
+		value, known := value(r.Parent, w.Metric)
+		if known {
+			line += ", parent " + objective.Format(w.Metric, value)
+		}
+		if w.Target != nil {
+			line += ", target " + objective.Format(w.Metric, *w.Target)
+			switch met := value == *w.Target || (value > *w.Target) == info.Higher; {
+			case known && met:
+				line += " (met)"
+			case known:
+				line += " (not met)"
+			}
+		}
+		lines = append(lines, line)
+	}
+	for _, l := range limits(r.Objective) {
+		bound := "at most"
+		if info, _ := l.metric.Info(); info.Higher {
+			bound = "at least"
+		}
+		lines = append(lines, fmt.Sprintf("%s must be %s %s: a program that breaks this is rejected", label(l.metric), bound, objective.Format(l.metric, l.value)))
+	}
+	return lines
+}
+
+type limit struct {
+	metric trial.Metric
+	value  float64
+}
+
+// limits lists the hard limits in the order of the metrics.
+func limits(o objective.Objective) []limit {
+	var out []limit
+	for _, info := range trial.MetricInfos {
+		if v, ok := o.Limits[info.Metric]; ok {
+			out = append(out, limit{info.Metric, v})
+		}
+	}
+	return out
+}
+
+func label(m trial.Metric) string { return strings.ReplaceAll(string(m), "_", " ") }
+
+func value(t *trial.Trial, m trial.Metric) (float64, bool) {
+	if t == nil {
+		return 0, false
+	}
+	v, ok := t.Metrics[m]
+	return v.Value, ok
+}
+
+// measured tells the wanted metrics of a trial and its size.
+func measured(r Request, t trial.Trial) string {
+	shown := []trial.Metric{trial.Accuracy}
+	for _, w := range r.Objective.Wants {
+		shown = append(shown, w.Metric)
+	}
+	shown = append(shown, trial.TrainAccuracy, trial.Params, trial.MACs)
+	var parts []string
+	for i, m := range shown {
+		if v, ok := value(&t, m); ok && !slices.Contains(shown[:i], m) {
+			parts = append(parts, label(m)+" "+objective.Format(m, v))
+		}
+	}
+	if len(parts) == 0 {
+		return "not measured"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// best returns the complete trials of the highest effectiveness.
+func best(h trial.History, n int) trial.History {
+	complete := slices.Clone(h.Complete())
+	slices.SortStableFunc(complete, func(a, b trial.Trial) int {
+		switch x, y := effectiveness(a), effectiveness(b); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	return complete[:min(n, len(complete))]
+}
+
+func effectiveness(t trial.Trial) float64 {
+	if t.Effectiveness == nil {
+		return -1
+	}
+	return *t.Effectiveness
+}
+
+// failureLines tell the latest failures of trials and attempts, newest first.
+func failureLines(h trial.History) []string {
+	var lines []string
+	add := func(line string) {
+		if len(lines) < failuresShown && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	for _, t := range slices.Backward(h) {
+		if t.State.Done() && t.State != trial.Complete && t.State != trial.Invalid {
+			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(t.Reason, reasonShown/2)))
+		}
+		for _, a := range slices.Backward(t.Attempts) {
+			if a.State == trial.Invalid || a.State == trial.Infeasible {
+				add(fmt.Sprintf("%s: %s", a.State, shorten(firstLine(a.Reason), reasonShown/2)))
+			}
+		}
+	}
+	return lines
+}
+
+func codes(commands []trial.Command) string {
+	if len(commands) == 0 {
+		return ""
+	}
+	var out []string
+	for _, c := range commands {
+		out = append(out, c.Code)
+	}
+	return " (" + strings.Join(out, ", ") + ")"
+}
+
+// how says in the language's own terms how a command can be carried out.
+var how = map[string]string{
+	"ACL": "insert one more line such as x = relu(batch_norm(conv(x, 64, kernel = 3))) at a place with 64 channels, or call a block once more",
+	"RCL": "delete one conv together with its batch_norm and relu, or one entry of a list of filters",
+	"ASC": "keep a tensor and add it again behind the next layers, as in y = relu(batch_norm(conv(x, 64))) and then x = x + y, where x already has 64 channels",
+	"RSC": "remove one + that adds an earlier tensor",
+	"ADL": "insert x = relu(dense(x, 128)) before the last dense",
+	"RDL": "delete one dense that is not the last",
+	"AD":  "insert x = dropout(x, rate = 0.2) before the last dense",
+	"RD":  "delete one dropout, or lower its rate",
+	"AMK": "raise the filters of one or more conv by half or to the double",
+	"RK":  "lower the filters of one or more conv to a half or three quarters",
+	"AMN": "raise the units of a dense that is not the last",
+	"RN":  "lower the units of a dense that is not the last",
+	"AR":  "raise weight_decay or label_smoothing in recipe()",
+	"RR":  "lower weight_decay or label_smoothing in recipe()",
+	"AWI": "give the conv calls another initializer, such as init = \"glorot_normal\"",
+}
+
+func commandLines(commands []trial.Command) []string {
+	var lines []string
+	for _, c := range commands {
+		line := c.Code + ", " + c.Text
+		if c.Reason != "" {
+			line += ", because " + c.Reason
+		}
+		if h := how[c.Code]; h != "" {
+			line += ". How: " + h
+		}
+		lines = append(lines, line+".")
+	}
+	return lines
+}

@@ -1,0 +1,138 @@
+// Package propose turns the expert system's commands into architecture
+// programs. A [Proposer] is asked once per turn with everything it may know in a
+// [Request], and answers with the text of a program; whether the program parses,
+// keeps the limits and is new is for the caller to check. There are three:
+//
+//   - rulebook carries the commands out on the parent's network mechanically
+//     (see [Apply]): no language model, always at hand, and the baseline to beat;
+//   - random edits an earlier network at random, commands or not;
+//   - openai asks a language model behind any endpoint that speaks OpenAI's
+//     chat protocol, and mends its answer in repair turns.
+//
+// How a command is carried out, and what a language model is told, are
+// Lemonade's own: the papers name the fifteen commands and no more.
+package propose
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Proposer suggests architecture programs.
+type Proposer interface {
+	// Name is the name that [New] knows the proposer by.
+	Name() string
+	// Propose answers one turn. An error is ctx's, a [CallError] where a language
+	// model was out of reach, or says why no program can be had.
+	Propose(ctx context.Context, r Request) (Proposal, error)
+}
+
+// Task is what the architectures are for.
+type Task struct {
+	Data         string     // name of the data set
+	Title        string     // in words
+	Input        arch.Shape // of one sample
+	Classes      int
+	ClassNames   []string
+	TrainSamples int // that each network is trained on; 0 is all
+	Epochs       int
+}
+
+// Request is everything a proposer may know in one turn. A mechanical proposer
+// answers the same request with the same program.
+type Request struct {
+	Task      Task
+	Objective objective.Objective
+	Trial     int // the round, from 1
+	Turn      int // 0 is the first answer of the round, then the repairs
+	Seed      int64
+	Commands  []trial.Command // the expert system's, most important first
+	Parent    *trial.Trial    // the trial to change; nil where there is none yet
+	History   trial.History   // the earlier rounds
+	Attempts  []trial.Attempt // the earlier turns of this round, in order
+
+	// Known reports whether a program was tried already, and as which trial; it
+	// may be nil.
+	Known func(*arch.Program) (id int, ok bool)
+}
+
+// Proposal is the answer of one turn.
+type Proposal struct {
+	Source   string          // the program's text, unchecked; empty where an answer holds none
+	Exchange *trial.Exchange // with the language model, if one was asked, also beside an error
+	Note     string          // what the proposer did, or what was wrong with the answer, in words
+}
+
+// maker makes a proposer; makers is the one list of them.
+type maker struct {
+	name string
+	make func(Options) (Proposer, error)
+}
+
+var makers = []maker{
+	{"rulebook", func(Options) (Proposer, error) { return rulebook{}, nil }},
+	{"random", func(Options) (Proposer, error) { return random{}, nil }},
+	{"openai", newOpenAI},
+}
+
+// Names lists the proposers that [New] makes.
+func Names() []string {
+	var names []string
+	for _, m := range makers {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// New makes the proposer of that name.
+func New(name string, o Options) (Proposer, error) {
+	for _, m := range makers {
+		if m.name == name {
+			return m.make(o)
+		}
+	}
+	return nil, fmt.Errorf("proposer: there is no %q: use one of %s", name, strings.Join(Names(), ", "))
+}
+
+// rand returns the request's own source of chance. Another turn has another.
+func (r *Request) rand(salt string) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %d %d %d", salt, r.Seed, r.Trial, r.Turn)
+	return rand.New(rand.NewPCG(uint64(r.Seed), h.Sum64()))
+}
+
+// fresh reports whether p was neither tried in an earlier round, nor in this one,
+// nor is the parent again, and keeps the limits that are known before training.
+func (r *Request) fresh(p *arch.Program) bool {
+	if r.Known != nil {
+		if _, ok := r.Known(p); ok {
+			return false
+		}
+	}
+	if r.Parent != nil && r.Parent.Program != nil && same(p, r.Parent.Program) {
+		return false
+	}
+	for _, a := range r.Attempts {
+		if a.Program == p.Source {
+			return false
+		}
+	}
+	for _, t := range r.History {
+		if t.Program != nil && same(p, t.Program) {
+			return false
+		}
+	}
+	return r.Objective.Infeasible(trial.Static(p.Network.Costs())) == ""
+}
+
+// same reports whether two programs would train to the same result.
+func same(a, b *arch.Program) bool {
+	return a.Recipe == b.Recipe && a.Network.Hash() == b.Network.Hash()
+}

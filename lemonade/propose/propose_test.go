@@ -1,0 +1,196 @@
+package propose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+var digits = Task{Data: "digits", Title: "Digits", Input: arch.Shape{8, 8, 1}, Classes: 10, Epochs: 2}
+
+// TestConformance holds every proposer to what a study relies on.
+func TestConformance(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) { conform(t, name, makeProposer(t, name)) })
+	}
+}
+
+// makeProposer makes a proposer; a language model is played by a local server
+// that answers most turns with an edit of the parent, and some with less.
+func makeProposer(t *testing.T, name string) Proposer {
+	t.Helper()
+	if name == "openai" {
+		return fakeModel(t)
+	}
+	p, err := New(name, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func conform(t *testing.T, name string, p Proposer) {
+	if p.Name() != name {
+		t.Errorf("its name is %q", p.Name())
+	}
+	t.Run("cancellation", func(t *testing.T) {
+		s := &study{t: t, task: digits, objective: balanced(t)}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := p.Propose(ctx, s.request()); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("rounds", func(t *testing.T) {
+		for _, task := range []Task{digits, cifar} {
+			s := &study{t: t, task: task, objective: balanced(t)}
+			play(t, s, p, 30)
+			if complete := len(s.history.Complete()); complete < 30 {
+				t.Errorf("%s: %d of 30 rounds ended in a program", task.Data, complete)
+			}
+			for i, a := range s.history {
+				for _, b := range s.history[:i] {
+					if a.Program != nil && b.Program != nil && same(a.Program, b.Program) {
+						t.Errorf("%s: trials %d and %d are the same", task.Data, b.ID, a.ID)
+					}
+				}
+			}
+		}
+	})
+	t.Run("same request, same answer", func(t *testing.T) {
+		var sources [2]string
+		for i := range sources {
+			s := &study{t: t, task: digits, objective: balanced(t), seed: 3}
+			play(t, s, p, 5)
+			for _, h := range s.history {
+				sources[i] += h.Program.Source
+			}
+		}
+		if sources[0] != sources[1] {
+			t.Errorf("two runs differ:\n%s\nand\n%s", sources[0], sources[1])
+		}
+	})
+}
+
+// play runs rounds with commands that change from round to round.
+func play(t *testing.T, s *study, p Proposer, rounds int) {
+	t.Helper()
+	codes := Codes()
+	for i := range rounds {
+		var commands []string
+		if i > 0 {
+			commands = []string{codes[i%len(codes)], codes[(i*7+3)%len(codes)]}
+		}
+		if _, err := s.ask(context.Background(), p, s.request(commands...)); err != nil {
+			t.Fatalf("round %d: %v", i+1, err)
+		}
+	}
+}
+
+func TestRulebookStartsWithTheSeed(t *testing.T) {
+	s := &study{t: t, task: cifar, objective: balanced(t)}
+	got, err := rulebook{}.Propose(context.Background(), s.request())
+	if err != nil || got.Source != arch.Seed(cifar.Input, cifar.Classes) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestRulebookCarriesAllCommandsOut(t *testing.T) {
+	s := &study{t: t, task: cifar, objective: balanced(t)}
+	s.add(residual)
+	got, err := rulebook{}.Propose(context.Background(), s.request("AMK", "AD", "AR"))
+	if err != nil || got.Note != "carried out AMK, AD, AR" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A command that has no place in the parent must not cost the round.
+func TestRulebookFallsBack(t *testing.T) {
+	s := &study{t: t, task: cifar, objective: balanced(t)}
+	s.add(residual)
+	got, err := rulebook{}.Propose(context.Background(), s.request("RD"))
+	if err != nil || got.Source == "" || strings.Contains(got.Note, "RD,") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestMechanicalProposersKeepLimits(t *testing.T) {
+	o, err := objective.New(nil, map[trial.Metric]float64{trial.Params: 60_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []Proposer{rulebook{}, random{}} {
+		s := &study{t: t, task: cifar, objective: o}
+		for i := range 10 {
+			var commands []string
+			if i > 0 {
+				commands = []string{"ACL", "AMK"}
+			}
+			out, err := s.ask(context.Background(), p, s.request(commands...))
+			if err != nil || out.Costs.Params > 60_000 || len(out.Attempts) > 1 {
+				t.Fatalf("%s: round %d: %d parameters after %d answers, %v", p.Name(), i+1, out.Costs.Params, len(out.Attempts), err)
+			}
+		}
+	}
+}
+
+func TestMechanicalProposersEnd(t *testing.T) {
+	s := &study{t: t, task: cifar, objective: balanced(t)}
+	s.add(residual)
+	for _, p := range []Proposer{rulebook{}, random{}} {
+		r := s.request("ACL")
+		r.Known = func(*arch.Program) (int, bool) { return 1, true }
+		if _, err := p.Propose(context.Background(), r); err == nil || !strings.Contains(err.Error(), "new") {
+			t.Errorf("%s: %v", p.Name(), err)
+		}
+	}
+}
+
+// A turn within a round must not repeat the one before it.
+func TestMechanicalTurnsDiffer(t *testing.T) {
+	for _, p := range []Proposer{rulebook{}, random{}} {
+		s := &study{t: t, task: cifar, objective: balanced(t)}
+		s.add(residual)
+		r := s.request("ACL", "AR")
+		for turn := range 4 {
+			r.Turn = turn
+			got, err := p.Propose(context.Background(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range r.Attempts {
+				if a.Program == got.Source {
+					t.Errorf("%s: turn %d repeats turn %d", p.Name(), turn, a.Turn)
+				}
+			}
+			r.Attempts = append(r.Attempts, trial.Attempt{Turn: turn, State: trial.Duplicate, Program: got.Source})
+		}
+	}
+}
+
+func TestNewUnknown(t *testing.T) {
+	_, err := New("oracle", Options{})
+	if err == nil || !strings.Contains(err.Error(), "rulebook, random, openai") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func ExampleNew() {
+	p, err := New("rulebook", Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	got, err := p.Propose(context.Background(), Request{
+		Task:  Task{Data: "digits", Input: arch.Shape{8, 8, 1}, Classes: 10},
+		Trial: 1,
+	})
+	fmt.Println(got.Note, err)
+	// Output: the seed program <nil>
+}
