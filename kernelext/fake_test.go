@@ -1,7 +1,6 @@
 package kernelext
 
 import (
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -125,16 +124,6 @@ func poison(v View) View {
 			value.Method, value.Note = hostile, hostile
 			t.Metrics[m] = value
 		}
-	}
-	return v
-}
-
-func long(v View, n int) View {
-	for len(v.Trials) < n {
-		t := v.Trials[len(v.Trials)%11]
-		t.ID = len(v.Trials) + 1
-		t.Program = &arch.Program{Source: fmt.Sprintf("# %d\n%s", t.ID, t.Program.Source), Network: t.Program.Network}
-		v.Trials = append(v.Trials, t)
 	}
 	return v
 }

@@ -141,7 +141,7 @@ func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) 
 
 func (r *runner) close() {
 	for _, c := range slices.Backward(r.closers) {
-		c() // nothing is left to lose: every step is in the record
+		_ = c() // nothing is left to lose: every step is in the record
 	}
 }
 

@@ -134,7 +134,7 @@ func (e *Env) Lab(ctx context.Context, notebook string) error {
 	c.WaitDelay = 15 * time.Second
 	err = c.Run()
 	if ctx.Err() != nil {
-		return nil // ending it is how one leaves JupyterLab
+		return nil //nolint:nilerr // ending it is how one leaves JupyterLab
 	}
 	return err
 }

@@ -28,9 +28,9 @@ func (m machine) openNVML() (Meter, error) {
 	switch ret := m.nvml.Init(); ret {
 	case nvml.SUCCESS:
 	case nvml.ERROR_LIBRARY_NOT_FOUND, nvml.ERROR_DRIVER_NOT_LOADED, nvml.ERROR_GPU_NOT_FOUND:
-		return nil, fmt.Errorf("%w: NVIDIA's management library: %v", errAbsent, ret)
+		return nil, fmt.Errorf("%w: NVIDIA's management library: %w", errAbsent, ret)
 	default:
-		return nil, fmt.Errorf("NVIDIA's management library: %v", ret)
+		return nil, fmt.Errorf("NVIDIA's management library: %w", ret)
 	}
 	devices, err := m.gpus()
 	if err != nil {
@@ -67,7 +67,7 @@ func (m machine) openNVML() (Meter, error) {
 func (m machine) gpus() ([]nvml.Device, error) {
 	count, ret := m.nvml.DeviceGetCount()
 	if ret != nvml.SUCCESS {
-		return nil, fmt.Errorf("NVIDIA's management library: counting the GPUs: %v", ret)
+		return nil, fmt.Errorf("NVIDIA's management library: counting the GPUs: %w", ret)
 	}
 	type gpu struct {
 		device nvml.Device
@@ -77,11 +77,11 @@ func (m machine) gpus() ([]nvml.Device, error) {
 	for i := range all {
 		device, ret := m.nvml.DeviceGetHandleByIndex(i)
 		if ret != nvml.SUCCESS {
-			return nil, fmt.Errorf("GPU %d: %v", i, ret)
+			return nil, fmt.Errorf("GPU %d: %w", i, ret)
 		}
 		uuid, ret := device.GetUUID()
 		if ret != nvml.SUCCESS {
-			return nil, fmt.Errorf("GPU %d: %v", i, ret)
+			return nil, fmt.Errorf("GPU %d: %w", i, ret)
 		}
 		all[i] = gpu{device, uuid}
 	}
@@ -128,7 +128,7 @@ func (g *gpuMeter) Joules() (Reading, error) {
 			return Reading{}, errors.New("the GPU has no energy counter (it needs Volta or newer)")
 		}
 		if ret != nvml.SUCCESS {
-			return Reading{}, fmt.Errorf("energy counter of GPU %d: %v", i, ret)
+			return Reading{}, fmt.Errorf("energy counter of GPU %d: %w", i, ret)
 		}
 		total += float64(mJ) / 1000
 	}

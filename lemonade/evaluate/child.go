@@ -230,7 +230,7 @@ func (c *child) stop() {
 // bury waits for the end of a worker whose messages ended with err, so that
 // reason can tell how it died. One that lives on is killed.
 func (c *child) bury(err error) {
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		c.kill(fmt.Sprintf("%s: %v", trial.Crash, err))
 	}
 	select {

@@ -102,12 +102,12 @@ func TestCancel(t *testing.T) {
 	l := open(t, Options{Worker: fake(t, `echo '{"progress":{"phase":"train","done":0.5}}'; sleep 100`)})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := l.Evaluate(ctx, digitsJob(t, smallProgram, 1), func(trial.Progress) { cancel() })
-	if err != context.Canceled {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := l.Evaluate(ctx, digitsJob(t, smallProgram, 1), nil); err != context.DeadlineExceeded {
+	if _, err := l.Evaluate(ctx, digitsJob(t, smallProgram, 1), nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want context.DeadlineExceeded", err)
 	}
 }

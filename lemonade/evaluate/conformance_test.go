@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -101,10 +102,10 @@ func conformance(t *testing.T, e Evaluator) {
 				cancel()
 			}
 		})
-		if err != context.Canceled {
+		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}
-		if _, err := e.Evaluate(ctx, digitsJob(t, smallProgram, 1), nil); err != context.Canceled {
+		if _, err := e.Evaluate(ctx, digitsJob(t, smallProgram, 1), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("begun when cancelled: error %v, want context.Canceled", err)
 		}
 	})

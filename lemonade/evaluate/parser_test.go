@@ -120,7 +120,7 @@ func TestParseCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	const long = "def network(x, classes):\n    s = 'x' * 50000000\n    for i in range(100000):\n        s.count('y')\n"
-	if _, err := p.parse(ctx, long, image, 10); err != context.DeadlineExceeded {
+	if _, err := p.parse(ctx, long, image, 10); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want context.DeadlineExceeded", err)
 	}
 	if _, err := p.parse(t.Context(), smallProgram, image, 10); err != nil {
