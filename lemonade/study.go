@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -149,7 +150,7 @@ func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
 	if err != nil {
 		return datasets.Ref{}, err
 	}
-	opts.Cache = dataDir(dir)
+	opts.Cache = filepath.Join(dir, "data")
 	ref, err := datasets.Prepare(ctx, s.settings.Data, opts)
 	if err != nil {
 		return ref, err

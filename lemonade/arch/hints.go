@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // What is Python, PyTorch or Keras but not the architecture language, and what
@@ -147,6 +149,10 @@ func nameError(msg string) string {
 	return fmt.Sprintf("name: %s is not defined%s", name, hint)
 }
 
+// maxName is the longest name that is compared with those that there are: the
+// comparison is quadratic.
+const maxName = 40
+
 // didYouMean names the operations that are nearest to an unknown one.
 func didYouMean(name string) string {
 	plain := strings.ToLower(name)
@@ -154,13 +160,16 @@ func didYouMean(name string) string {
 		return "; write " + s
 	}
 	plain = strings.ReplaceAll(plain, "_", "")
+	if len(plain) > maxName {
+		return ""
+	}
 	type near struct {
 		name     string
 		distance int
 	}
 	var found []near
 	for _, op := range opNames {
-		if d := editDistance(plain, strings.ReplaceAll(op, "_", "")); d <= max(1, len(plain)/3) {
+		if d := levenshtein.ComputeDistance(plain, strings.ReplaceAll(op, "_", "")); d <= max(1, len(plain)/3) {
 			found = append(found, near{op, d})
 		}
 	}
@@ -176,30 +185,6 @@ func didYouMean(name string) string {
 		return ""
 	}
 	return "; did you mean " + strings.Join(names, " or ") + "?"
-}
-
-// editDistance is Levenshtein's, over bytes; longer names count as far away.
-func editDistance(a, b string) int {
-	if len(a) > 40 || len(b) > 40 {
-		return 100
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // methodHints are for methods of other libraries' tensors.
@@ -238,7 +223,7 @@ func foreignArgument(op *Op, name string) string {
 		return ": write dropout(x, 0.1) after it"
 	}
 	for i := range op.Args {
-		if editDistance(name, op.Args[i].Name) <= 2 {
+		if len(name) <= maxName && levenshtein.ComputeDistance(name, op.Args[i].Name) <= 2 {
 			return fmt.Sprintf(", did you mean %q?", op.Args[i].Name)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -184,31 +186,9 @@ func check(m trial.Metric, v float64, what string) error {
 func Nearest(word string, names []string) string {
 	best, distance := "", max(1, len(word)/3)+1
 	for _, name := range names {
-		if d := edits(word, name); d < distance {
+		if d := levenshtein.ComputeDistance(word, name); d < distance {
 			best, distance = name, d
 		}
 	}
 	return best
-}
-
-// edits is the Levenshtein distance: insertions, deletions and replacements of
-// bytes that turn a into b.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
