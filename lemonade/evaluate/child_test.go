@@ -37,7 +37,7 @@ func TestEndings(t *testing.T) {
 		{"exit with success but without result", `exit 0`, Options{}, "crash: the worker ended with exit code 0 before its result"},
 		{"deadline", progress + `sleep 100`, Options{Deadline: 200 * time.Millisecond}, "timeout: the trial ran longer than 200ms (phase train, epoch 2 of 3)"},
 		{"ignores signals", `trap '' TERM INT HUP; while :; do sleep 1; done`, Options{Deadline: 200 * time.Millisecond}, "timeout: the trial ran longer than 200ms"},
-		{"memory", `head -c 300000000 /dev/zero | tail -c 300000000 >/dev/null; sleep 100`, Options{MemoryLimit: 100 << 20}, "out-of-memory: the training used more than 100 MiB of memory"},
+		{"memory", `(head -c 300000000 /dev/zero; sleep 100) | tail -c 300000000 >/dev/null`, Options{MemoryLimit: 100 << 20}, "out-of-memory: the training used more than 100 MiB of memory"},
 		{"not JSON", `echo hello; sleep 100`, Options{}, "crash: the worker's answer cannot be read: invalid character 'h' looking for beginning of value"},
 		{"too long", `head -c 40000000 /dev/zero; sleep 100`, Options{}, "crash: the worker's answer is longer than 32 MiB"},
 		{"closes its output", `exec >&- 1>&-; sleep 1; exit 3`, Options{}, "crash: the worker ended with exit code 3 before its result"},
