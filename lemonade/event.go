@@ -9,7 +9,7 @@ type Kind string
 const (
 	Note     Kind = "note"     // Text: a long step, or something out of the ordinary
 	Began    Kind = "began"    // Trial: created, with its commands
-	Asking   Kind = "asking"   // Trial: the proposer is being asked
+	Asking   Kind = "asking"   // Trial, Text: the proposer that is being asked
 	Answered Kind = "answered" // Trial: its last attempt has an outcome
 	Progress Kind = "progress" // Trial, Progress: the worker's
 	Ended    Kind = "ended"    // Trial: final

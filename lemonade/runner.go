@@ -125,20 +125,22 @@ func (r *runner) finished() bool {
 // ask gives one proposer the turns first to last.
 func (r *runner) ask(ctx context.Context, t *trial.Trial, p propose.Proposer, first, last int) error {
 	for turn := first; turn <= last && t.State == trial.Waiting; turn++ {
-		r.run.On(Event{Kind: Asking, Trial: *t})
+		r.run.On(Event{Kind: Asking, Trial: *t, Text: p.Name()})
 		proposal, err := p.Propose(ctx, r.request(t, turn))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		a := trial.Attempt{Turn: turn, Proposer: p.Name(), State: trial.Invalid, Program: proposal.Source, Exchange: proposal.Exchange}
 		var program *arch.Program
-		switch {
-		case err != nil:
+		if err != nil {
 			a.Reason = err.Error()
-		default:
+		} else {
 			program, a.State, a.Reason, err = r.check(ctx, proposal.Source)
 			if err != nil {
 				return err
+			}
+			if a.State == trial.Complete {
+				a.Reason = proposal.Note
 			}
 		}
 		if program != nil {

@@ -210,6 +210,3 @@ func (s *Study) Best() (trial.Trial, bool) {
 
 // Dir is the studies folder that it lives in.
 func (s *Study) Dir() string { return s.dir }
-
-// Proposer is the name of its proposer.
-func (s *Study) Proposer() string { return s.settings.Proposer }

@@ -94,7 +94,7 @@ func discover(ctx context.Context, out io.Writer, name string, o lemonade.Option
 	}
 	defer func() { err = errors.Join(err, study.Close()) }()
 	before := len(study.Trials())
-	run.On = printer(study)
+	run.On = printer()
 	if err := study.Run(ctx, run); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func writePage(study *lemonade.Study) (string, error) {
 
 // printer tells a terminal what a study does: a line for each thing that
 // happened, and at most one every ten seconds while a network is trained.
-func printer(study *lemonade.Study) func(lemonade.Event) {
+func printer() func(lemonade.Event) {
 	last := time.Now()
 	return func(e lemonade.Event) {
 		t := e.Trial
@@ -144,7 +144,7 @@ func printer(study *lemonade.Study) func(lemonade.Event) {
 				progress(fmt.Sprintf("  %s %s: %s", c.Code, c.Text, c.Reason))
 			}
 		case lemonade.Asking:
-			progress(fmt.Sprintf("trial %d: asking %s, answer %d", t.ID, study.Proposer(), len(t.Attempts)+1))
+			progress(fmt.Sprintf("trial %d: asking %s, answer %d", t.ID, e.Text, len(t.Attempts)+1))
 		case lemonade.Answered:
 			a := t.Attempts[len(t.Attempts)-1]
 			if a.State == trial.Complete {
