@@ -118,7 +118,7 @@ func advice(path string, tried []string) string {
   curl -L https://github.com/gomlx/pjrt-cpu-binaries/releases/download/%[6]s/pjrt_cpu_%[7]s_%[8]s.tar.gz | tar xz -C %[1]s
   python3 -m pip download --no-deps -d wheel %[2]s==%[3]s && unzip -j -o wheel/*.whl '*/%[4]s' -d %[1]s
   export GOMLX_BACKEND=xla:/path/to/%[5]s     # one that is there already`,
-		filepath.Dir(path), wheel.pkg, wheel.version, wheel.library, fileName, releaseVersion, runtime.GOOS, runtime.GOARCH)
+		filepath.Dir(path), wheel.pkg, wheel.version, wheel.member, fileName, releaseVersion, runtime.GOOS, runtime.GOARCH)
 	return b.String()
 }
 

@@ -19,7 +19,7 @@ import (
 // wheel is a Python package with a PJRT CPU plugin in it, at a pinned version.
 type wheel struct {
 	pkg, version string
-	library      string // base name of the shared library in it
+	member       string // base name of the shared library in it
 	sha256       string // of that library, hexadecimal; recorded from wheels that were seen to load and train
 }
 
@@ -62,13 +62,13 @@ func (w wheel) fetch(ctx context.Context, path string, log func(string)) error {
 	if len(found) != 1 {
 		return fmt.Errorf("pip download left %d wheels, not one", len(found))
 	}
-	library := filepath.Join(temp, w.library)
-	sum, err := extract(found[0], w.library, library)
+	library := filepath.Join(temp, w.member)
+	sum, err := extract(found[0], w.member, library)
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(found[0]), err)
 	}
 	if sum != w.sha256 {
-		return fmt.Errorf("%s in %s has SHA-256 %s, not the recorded %s: it is not used", w.library, filepath.Base(found[0]), sum, w.sha256)
+		return fmt.Errorf("%s in %s has SHA-256 %s, not the recorded %s: it is not used", w.member, filepath.Base(found[0]), sum, w.sha256)
 	}
 	return os.Rename(library, path)
 }
