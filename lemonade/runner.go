@@ -64,6 +64,9 @@ func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) 
 	if err != nil {
 		return nil, err
 	}
+	for _, note := range ref.Notes {
+		s.options.Log(note)
+	}
 	if got := datasets.Fingerprint(ref, s.settings.TrainSamples); got != s.settings.Fingerprint {
 		return nil, fmt.Errorf("study %q: data: it was created on %s and the files now are %s: restore them, or begin a study of another name", s.name, s.settings.Fingerprint, got)
 	}

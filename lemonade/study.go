@@ -151,14 +151,7 @@ func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
 		return datasets.Ref{}, err
 	}
 	opts.Cache = filepath.Join(dir, "data")
-	ref, err := datasets.Prepare(ctx, s.settings.Data, opts)
-	if err != nil {
-		return ref, err
-	}
-	for _, note := range ref.Notes {
-		s.options.Log(note)
-	}
-	return ref, nil
+	return datasets.Prepare(ctx, s.settings.Data, opts)
 }
 
 // Close releases the database.
