@@ -6,8 +6,8 @@
 // PYTHON is an interpreter that has the library; an empty one leaves that peer
 // out. The network is a plain CNN for 32×32 images, convolutions of 3×3 with batch
 // norm and relu: 32, 32, pool, 64, 64, pool, 128, global average pool, dense 10.
-// Every peer is one process that lives through the whole comparison with its own
-// default threads, as many as there are cores; all compute in float32 with Nesterov
+// Every peer is one process that lives through the whole comparison with as many
+// threads as there are cores; all compute in float32 with Nesterov
 // momentum. A round gives each peer in turn a few steps, so that a machine whose
 // speed drifts drifts for all; the ratio is taken round by round, and its
 // median and quartiles are printed. The engine's step also gathers, normalises and
@@ -24,6 +24,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -167,7 +168,7 @@ func compare(batch, rounds int, jax, torch string) error {
 	if err != nil {
 		return err
 	}
-	backend, err := plugin.Ensure(ctx, dir, func(text string) { log.Print(text) })
+	backend, err := plugin.Ensure(ctx, filepath.Join(dir, "plugins"), func(text string) { log.Print(text) })
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
 """The network of this comparison in PyTorch: see main.go. Speaks its line protocol."""
+import os
 import sys
 import time
 
@@ -7,6 +8,7 @@ from torch import nn
 
 BATCH, WIDTHS, CLASSES = int(sys.argv[1]), [(32, 32), (64, 64), (128,)], 10
 torch.manual_seed(1)
+torch.set_num_threads(os.cpu_count())  # some builds begin with one
 
 layers, channels = [], 3
 for g, group in enumerate(WIDTHS):
