@@ -21,7 +21,9 @@ const unknownThread = 3.5
 // processors gives the rated power (TDP, of AMD the default TDP, of Intel the
 // processor base power) and the hardware threads of some processors, from the
 // makers' product pages (https://www.intel.com/ark, https://www.amd.com/en/products).
-// The name is part of the model name in /proc/cpuinfo.
+// The watts agree with the list that CodeCarbon 3 carries, but for the i7-12700K,
+// of which that gives the maximum turbo power. The name is part of the model
+// name in /proc/cpuinfo.
 var processors = []struct {
 	name    string
 	watts   float64

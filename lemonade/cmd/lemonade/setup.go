@@ -75,12 +75,12 @@ func doctor(ctx context.Context, out io.Writer) error {
 	}
 	dir, err := home.Dir()
 	report("folder", dir, err)
-	for tool, mend := range map[string]string{"go": "install Go 1.26 or newer", "gcc": "apt-get install gcc", "python3": "apt-get install python3 python3-venv"} {
-		path, err := exec.LookPath(tool)
+	for _, tool := range [][2]string{{"go", "install Go 1.26 or newer"}, {"gcc", "apt-get install gcc"}, {"python3", "apt-get install python3 python3-venv"}} {
+		path, err := exec.LookPath(tool[0])
 		if err != nil {
-			err = fmt.Errorf("not found on the PATH: %s", mend)
+			err = fmt.Errorf("not found on the PATH: %s", tool[1])
 		}
-		report(tool, path, err)
+		report(tool[0], path, err)
 	}
 	local, err := evaluate.Open(ctx, evaluate.Options{Log: progress})
 	if err == nil {
