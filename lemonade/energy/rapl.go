@@ -57,7 +57,7 @@ func (m machine) openRAPL() (Meter, error) {
 func newRAPL(sys string) (*raplMeter, error) {
 	root, err := sysfs.NewFS(sys)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", errAbsent, err)
+		return nil, fmt.Errorf("%w: %w", errAbsent, err)
 	}
 	all, err := sysfs.GetRaplZones(root)
 	if errors.Is(err, fs.ErrNotExist) {

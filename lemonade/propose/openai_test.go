@@ -248,7 +248,7 @@ func TestCancelledCall(t *testing.T) {
 		<-r.Context().Done()
 	})
 	_, err := client(t, Options{Model: "m", BaseURL: url}).Propose(ctx, firstRound(t))
-	if err != context.Canceled {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

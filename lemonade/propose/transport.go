@@ -45,7 +45,7 @@ func retry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		// Too fast passes, an empty account does not.
 		body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		if err != nil {
-			return true, nil
+			return true, nil //nolint:nilerr // an answer that breaks off is worth another try
 		}
 		resp.Body.Close()
 		resp.Body = io.NopCloser(bytes.NewReader(body))
