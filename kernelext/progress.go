@@ -92,14 +92,14 @@ func (p *progress) event(e lemonade.Event) {
 	} else if e.Kind != lemonade.Note {
 		p.done = 0
 	}
-	if text := describe(e); text != "" {
+	if text := Describe(e); text != "" {
 		p.status = text
 	}
 	often := e.Kind == lemonade.Progress // the others are few, and each is shown
 	if p.out != nil {
 		if !often || e.Progress.Report != nil || p.now().Sub(p.last) >= plainPace {
 			p.last = p.now()
-			fmt.Fprintln(p.out, printable(describe(e)))
+			fmt.Fprintln(p.out, printable(Describe(e)))
 		}
 		return
 	}
@@ -120,8 +120,8 @@ func (p *progress) end() {
 	}
 }
 
-// describe says in a line what an event tells.
-func describe(e lemonade.Event) string {
+// Describe says in a line what an event tells.
+func Describe(e lemonade.Event) string {
 	t := e.Trial
 	switch e.Kind {
 	case lemonade.Note:
@@ -129,7 +129,7 @@ func describe(e lemonade.Event) string {
 	case lemonade.Began:
 		return strings.TrimSpace(fmt.Sprintf("trial %d: the expert system asks: %s", t.ID, codes(t)))
 	case lemonade.Asking:
-		return fmt.Sprintf("trial %d: waiting for answer %d of %s", t.ID, len(t.Attempts)+1, t.Proposer)
+		return fmt.Sprintf("trial %d: waiting for answer %d of %s", t.ID, len(t.Attempts)+1, e.Text)
 	case lemonade.Answered:
 		a := t.Attempts[len(t.Attempts)-1]
 		if a.State == trial.Complete {
@@ -140,6 +140,9 @@ func describe(e lemonade.Event) string {
 		text := fmt.Sprintf("trial %d: %s, %.0f %%", t.ID, e.Progress.Phase, 100*e.Progress.Done)
 		if e.Progress.Epochs > 0 {
 			text += fmt.Sprintf(", epoch %d of %d", e.Progress.Epoch, e.Progress.Epochs)
+		}
+		if e.Progress.Report != nil {
+			text += fmt.Sprintf(", loss %.3f", e.Progress.Report.Loss)
 		}
 		if e.Progress.Accuracy > 0 {
 			text += fmt.Sprintf(", validation accuracy %.1f %%", 100*e.Progress.Accuracy)

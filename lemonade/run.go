@@ -3,6 +3,7 @@ package lemonade
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/expert"
@@ -123,6 +124,8 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	}
 	if t.State == trial.Complete {
 		t.Weights = job.Weights
+	} else {
+		_ = os.Remove(job.Weights) // there are some where it failed after the training
 	}
 	return nil
 }

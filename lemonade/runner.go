@@ -176,7 +176,7 @@ func (r *runner) request(t *trial.Trial, turn int) propose.Request {
 		Objective: r.objective, Trial: t.ID, Turn: turn, Seed: r.settings.Seed,
 		Commands: t.Commands, History: r.trials[:t.ID-1], Attempts: t.Attempts,
 		Known: func(p *arch.Program) (int, bool) {
-			_, id := r.known(p)
+			id := r.known(p)
 			return id, id > 0
 		},
 	}
@@ -201,24 +201,24 @@ func (r *runner) check(ctx context.Context, source string) (_ *arch.Program, _ t
 	if reason := r.objective.Infeasible(trial.Static(program.Network.Costs())); reason != "" {
 		return program, trial.Infeasible, reason, nil
 	}
-	if _, id := r.known(program); id > 0 {
+	if id := r.known(program); id > 0 {
 		return program, trial.Duplicate, fmt.Sprintf("the same network with the same recipe was trial %d", id), nil
 	}
 	return program, trial.Complete, "", nil
 }
 
-// known returns the program's trial key and the id of the trial that has it, or 0.
-func (r *runner) known(p *arch.Program) (key string, id int) {
+// known returns the id of the trial that has the program's trial key, or 0.
+func (r *runner) known(p *arch.Program) int {
 	key, err := trial.Key(r.job(p), r.engine)
 	if err != nil {
-		return "", 0
+		return 0
 	}
 	for _, t := range r.trials {
 		if t.Key == key {
-			return key, t.ID
+			return t.ID
 		}
 	}
-	return key, 0
+	return 0
 }
 
 func (r *runner) job(p *arch.Program) trial.Job {

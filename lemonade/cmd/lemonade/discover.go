@@ -128,53 +128,18 @@ func writePage(study *lemonade.Study) (string, error) {
 func printer() func(lemonade.Event) {
 	last := time.Now()
 	return func(e lemonade.Event) {
-		t := e.Trial
-		switch e.Kind {
-		case lemonade.Note:
-			if t.ID > 0 { // the others are told by Options.Log already
-				progress(e.Text)
-			}
-		case lemonade.Began:
-			var codes []string
-			for _, c := range t.Commands {
-				codes = append(codes, c.Code)
-			}
-			progress(fmt.Sprintf("trial %d: the expert asks: %s", t.ID, strings.Join(append(codes, ""), " ")))
-			for _, c := range t.Commands {
+		switch {
+		case e.Kind == lemonade.Note && e.Trial.ID == 0:
+			return // told by Options.Log already
+		case e.Kind == lemonade.Progress && e.Progress.Report == nil && time.Since(last) < 10*time.Second:
+			return
+		}
+		last = time.Now()
+		progress(kernelext.Describe(e))
+		if e.Kind == lemonade.Began {
+			for _, c := range e.Trial.Commands {
 				progress(fmt.Sprintf("  %s %s: %s", c.Code, c.Text, c.Reason))
 			}
-		case lemonade.Asking:
-			progress(fmt.Sprintf("trial %d: asking %s, answer %d", t.ID, e.Text, len(t.Attempts)+1))
-		case lemonade.Answered:
-			a := t.Attempts[len(t.Attempts)-1]
-			if a.State == trial.Complete {
-				progress(fmt.Sprintf("trial %d: a network of %s, %d parameters", t.ID, a.Proposer, t.Costs.Params))
-			} else {
-				progress(fmt.Sprintf("trial %d: %s: %s", t.ID, a.State, firstLine(a.Reason)))
-			}
-		case lemonade.Progress:
-			if p := e.Progress; p.Report != nil || time.Since(last) > 10*time.Second {
-				last = time.Now()
-				progress(describe(t.ID, *p))
-			}
-		case lemonade.Ended:
-			progress(fmt.Sprintf("trial %d: %s", t.ID, kernelext.Line(t)))
 		}
 	}
-}
-
-func describe(id int, p trial.Progress) string {
-	text := fmt.Sprintf("trial %d: %s, %.0f %%", id, p.Phase, 100*p.Done)
-	if p.Epochs > 0 {
-		text += fmt.Sprintf(", epoch %d of %d", p.Epoch, p.Epochs)
-	}
-	if r := p.Report; r != nil {
-		text += fmt.Sprintf(": loss %.3f, validation accuracy %.1f %%", r.Loss, 100*r.Accuracy)
-	}
-	return text
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }

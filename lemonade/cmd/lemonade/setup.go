@@ -61,8 +61,8 @@ func doctorCommand() *cobra.Command {
 	}
 }
 
-// doctor looks at one thing after the other; it installs nothing but the worker,
-// which it needs to ask for the engine.
+// doctor looks at one thing after the other; it prepares nothing but the worker and
+// its plugin, which it asks for the engine and the meters.
 func doctor(ctx context.Context, out io.Writer) error {
 	faults := 0
 	report := func(what, found string, err error) {
