@@ -15,16 +15,20 @@
 //
 // # Effectiveness
 //
-// The score is Σ wᵢ·nᵢ. The weights wᵢ are 3, 2 and 1 for a high, medium and
-// low priority, divided by their sum. Each nᵢ = r/(1+r) compares a value with
-// an anchor, where r is how many times better than the anchor it is:
+// The score is Π nᵢ^wᵢ, the weighted geometric mean: no want can be bought off
+// with another, as it could in a sum, by which a network that costs nothing and
+// is never right scores as much as the one the study began with. The weights wᵢ
+// are 3, 2 and 1 for a high, medium and low priority, divided by their sum. Each
+// nᵢ = r/(1+r) compares a value with an anchor, where r is how many times better
+// than the anchor it is:
 //
 //	value/anchor                          where more is better (throughput)
 //	anchor/value                          where less is better (energy, latency, size …)
 //	value/(1−value) ÷ anchor/(1−anchor)   for a fraction right (accuracy): the ratio of the odds
 //
-// So n is 1/2 at the anchor, grows with every improvement, nears 1 without
-// ever being full for a cost above zero, and does not depend on the unit. A
+// So n is 1/2 at the anchor, grows with every improvement, nears 1 without ever
+// being full for a cost above zero, and does not depend on the unit; where every
+// want is at its anchor, the score is 1/2 too. A
 // fraction has a natural scale from 0 to 1, on which a ratio of the values
 // would hardly tell 98 % from 99 %; the odds tell them apart by a factor of two,
 // are 0 for a network that is never right and n = 1 for one that always is.

@@ -43,10 +43,10 @@ func Example() {
 	fmt.Printf("hypervolume: %.3f\n", o.Hypervolume(history))
 	fmt.Println(o.Infeasible(trial.Metrics{trial.ModelSize: {Value: 1.3e6, Unit: "B"}}))
 	// Output:
-	// trial 1: 0.433
-	// trial 2: 0.440
-	// trial 3: 0.387
-	// best: 2
+	// trial 1: 0.425
+	// trial 2: 0.387
+	// trial 3: 0.321
+	// best: 1
 	// front: [1 2]
 	// hypervolume: 0.530
 	// model_size 1.3 MB is over the limit of 1 MB

@@ -88,9 +88,9 @@ func TestScore(t *testing.T) {
 		t.Error(diff)
 	}
 	// Accuracy at its anchor: 1/2. Energy four times its target: r = 1/4, n = 1/5.
-	checkScore(t, o, first, 0.75*0.5+0.25*0.2)
+	checkScore(t, o, first, math.Pow(0.5, 0.75)*math.Pow(0.2, 0.25))
 	// Odds 3 against 1: n = 3/4. Energy at its target: 1/2.
-	checkScore(t, o, measured(map[trial.Metric]float64{trial.Accuracy: 0.75, trial.InferenceEnergy: 0.005}), 0.75*0.75+0.25*0.5)
+	checkScore(t, o, measured(map[trial.Metric]float64{trial.Accuracy: 0.75, trial.InferenceEnergy: 0.005}), math.Pow(0.75, 0.75)*math.Pow(0.5, 0.25))
 	for name, m := range map[string]trial.Metrics{
 		"missing":  measured(map[trial.Metric]float64{trial.Accuracy: 0.75}),
 		"nan":      measured(map[trial.Metric]float64{trial.Accuracy: 0.75, trial.InferenceEnergy: math.NaN()}),

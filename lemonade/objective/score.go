@@ -1,6 +1,10 @@
 package objective
 
-import "github.com/lemo-nade/lemonade/lemonade/trial"
+import (
+	"math"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
 
 // Term is one want's part in a score.
 type Term struct {
@@ -45,11 +49,12 @@ func (o Objective) Terms(m trial.Metrics) []Term {
 // package's documentation. ok is false where a wanted metric or its anchor is
 // unknown.
 func (o Objective) Score(m trial.Metrics) (effectiveness float64, ok bool) {
+	effectiveness = 1
 	for _, t := range o.Terms(m) {
 		if !t.Known {
 			return 0, false
 		}
-		effectiveness += t.Weight * t.Normalised
+		effectiveness *= math.Pow(t.Normalised, t.Weight)
 	}
 	// The weights sum to 1 but for rounding, which must not show.
 	return min(effectiveness, 1), len(o.Wants) > 0
