@@ -290,7 +290,7 @@ func TestOpenTogether(t *testing.T) {
 
 func TestForeignDatabases(t *testing.T) {
 	for _, c := range []struct{ name, sql, want string }{
-		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 1: use a newer Lemonade"},
+		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 2: use a newer Lemonade"},
 		{"of another program", "CREATE TABLE t (x)", "database of another program"},
 		{"not a database", "", "not a database"},
 	} {
@@ -328,7 +328,7 @@ func TestForeignDatabases(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s := open(t, t.TempDir())
 	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "1"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "2"} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s is %q, %v; want %q", name, pragma, got, err, want)

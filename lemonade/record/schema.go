@@ -68,6 +68,12 @@ var migrations = []string{
 		FOREIGN KEY (study, trial) REFERENCES trials
 	) STRICT;
 	CREATE INDEX attempts_trial ON attempts (study, trial, turn);`,
+
+	`ALTER TABLE trials ADD COLUMN dropped TEXT NOT NULL DEFAULT 'null'; -- JSON: commands left out
+	ALTER TABLE trials ADD COLUMN niche TEXT NOT NULL DEFAULT 'null';    -- JSON
+	ALTER TABLE trials ADD COLUMN lessons TEXT NOT NULL DEFAULT 'null';  -- JSON: with their exchange
+	ALTER TABLE trials ADD COLUMN seconds TEXT NOT NULL DEFAULT 'null';  -- JSON: of the evaluation, by phase
+	ALTER TABLE attempts ADD COLUMN plan TEXT NOT NULL DEFAULT 'null';   -- JSON`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

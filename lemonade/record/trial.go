@@ -39,17 +39,21 @@ func (s *Store) SaveTrial(ctx context.Context, study string, t trial.Trial) erro
 		commands, err := jsonText("commands", t.Commands, err)
 		costs, err := jsonText("costs", t.Costs, err)
 		curve, err := jsonText("curve", t.Curve, err)
+		dropped, err := jsonText("dropped", t.Dropped, err)
+		niche, err := jsonText("niche", t.Niche, err)
+		lessons, err := jsonText("lessons", t.Lessons, err)
+		seconds, err := jsonText("seconds", t.Seconds, err)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
 				hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
 				started = excluded.started, ended = excluded.ended, program = excluded.program, commands = excluded.commands,
-				costs = excluded.costs, curve = excluded.curve`,
+				costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds`,
 			study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
-			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve)
+			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds)
 		if err != nil {
 			return err
 		}
@@ -84,13 +88,14 @@ func (s *Store) AddAttempt(ctx context.Context, study string, id int, a trial.At
 		if a.Exchange != nil {
 			exchange, err = jsonText("exchange", a.Exchange, err)
 		}
+		plan, err := jsonText("plan", a.Plan, err)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (study, trial, turn, proposer, state, reason, program, hash, exchange)
-			SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM attempts
-				WHERE study = ?1 AND trial = ?2 AND turn = ?3 AND proposer = ?4 AND state = ?5 AND reason = ?6 AND program = ?7 AND hash = ?8 AND exchange IS ?9)`,
-			study, id, a.Turn, a.Proposer, string(a.State), a.Reason, a.Program, a.Hash, exchange)
+		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (study, trial, turn, proposer, state, reason, program, hash, exchange, plan)
+			SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM attempts
+				WHERE study = ?1 AND trial = ?2 AND turn = ?3 AND proposer = ?4 AND state = ?5 AND reason = ?6 AND program = ?7 AND hash = ?8 AND exchange IS ?9 AND plan = ?10)`,
+			study, id, a.Turn, a.Proposer, string(a.State), a.Reason, a.Program, a.Hash, exchange, plan)
 		if err != nil && code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
 			return fmt.Errorf("there is no such trial: save it first (%w)", err)
 		}
@@ -142,14 +147,14 @@ func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Tri
 func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.History, error) {
 	var h trial.History
 	at := map[int]int{} // place of each id in h
-	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve
+	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds
 		FROM trials WHERE study = ?1 AND (?2 = 0 OR id = ?2) ORDER BY id`
 	err := each(ctx, tx, columns, study, id, func(scan func(...any) error) error {
 		var t trial.Trial
-		var started, ended, commands, costs, curve string
+		var started, ended, commands, costs, curve, dropped, niche, lessons, seconds string
 		var program sql.NullString
 		if err := scan(&t.ID, &t.State, &t.Reason, &t.Proposer, &t.Parent, &t.Hash, &t.Key, &t.Effectiveness, &t.Runs, &t.Weights,
-			&started, &ended, &program, &commands, &costs, &curve); err != nil {
+			&started, &ended, &program, &commands, &costs, &curve, &dropped, &niche, &lessons, &seconds); err != nil {
 			return err
 		}
 		var err error
@@ -160,6 +165,10 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 		err = fromJSON("commands", commands, &t.Commands, err)
 		err = fromJSON("costs", costs, &t.Costs, err)
 		err = fromJSON("curve", curve, &t.Curve, err)
+		err = fromJSON("dropped", dropped, &t.Dropped, err)
+		err = fromJSON("niche", niche, &t.Niche, err)
+		err = fromJSON("lessons", lessons, &t.Lessons, err)
+		err = fromJSON("seconds", seconds, &t.Seconds, err)
 		var err1, err2 error
 		t.Started, err1 = parseTime(started)
 		t.Ended, err2 = parseTime(ended)
@@ -191,14 +200,18 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 	if err != nil {
 		return nil, err
 	}
-	const attempts = `SELECT trial, turn, proposer, state, reason, program, hash, exchange FROM attempts
+	const attempts = `SELECT trial, turn, proposer, state, reason, program, hash, exchange, plan FROM attempts
 		WHERE study = ?1 AND (?2 = 0 OR trial = ?2) ORDER BY trial, turn, rowid`
 	err = each(ctx, tx, attempts, study, id, func(scan func(...any) error) error {
 		var of int
 		var a trial.Attempt
 		var exchange sql.NullString
-		if err := scan(&of, &a.Turn, &a.Proposer, &a.State, &a.Reason, &a.Program, &a.Hash, &exchange); err != nil {
+		var plan string
+		if err := scan(&of, &a.Turn, &a.Proposer, &a.State, &a.Reason, &a.Program, &a.Hash, &exchange, &plan); err != nil {
 			return err
+		}
+		if err := fromJSON("plan", plan, &a.Plan, nil); err != nil {
+			return fmt.Errorf("trial %d, turn %d: %w", of, a.Turn, err)
 		}
 		if exchange.Valid {
 			a.Exchange = new(trial.Exchange)

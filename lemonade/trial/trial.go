@@ -4,6 +4,7 @@
 package trial
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -50,12 +51,18 @@ type Command struct {
 
 // Exchange is one call of an LLM, without any secret.
 type Exchange struct {
+	Provider     string        `json:"provider,omitempty"` // the proposer that called: "openai", "gemini"
 	Model        string        `json:"model"`
+	Temperature  *float64      `json:"temperature,omitempty"` // nil where the server's own was used
 	Prompt       []Message     `json:"prompt"`
 	Answer       string        `json:"answer"`
 	PromptTokens int           `json:"prompt_tokens"`
 	AnswerTokens int           `json:"answer_tokens"`
-	Duration     time.Duration `json:"duration"` // ns
+	Replayed     bool          `json:"replayed,omitempty"` // taken from another study's record: nothing was spent
+	Assumed      bool          `json:"assumed,omitempty"`  // the tokens are what was set aside for the call: the server told none
+	Cost         *float64      `json:"cost,omitempty"`     // USD; nil where the model's price is unknown
+	Duration     time.Duration `json:"duration"`           // ns
+	Notes        []string      `json:"notes,omitempty"`    // what the server would not be told, and was left out
 	Error        string        `json:"error,omitempty"`
 }
 
@@ -63,6 +70,41 @@ type Exchange struct {
 type Message struct {
 	Role    string `json:"role"` // "system", "user" or "assistant"
 	Content string `json:"content"`
+}
+
+// Plan is what a proposer says about its program.
+type Plan struct {
+	Rationale string            `json:"rationale,omitempty"`
+	Changes   []string          `json:"changes,omitempty"`  // one for each command: which line changes, and how
+	Expected  map[Metric]string `json:"expected,omitempty"` // Up, Down or Same, against the parent
+}
+
+// The effects that a [Plan] expects.
+const (
+	Up   = "up"
+	Down = "down"
+	Same = "same"
+)
+
+// Niche is a range of complexity that a round is asked for, so that a search does
+// not always propose the same.
+type Niche struct {
+	Name string `json:"name"` // "small", "medium" or "large"
+	Min  int64  `json:"min"`  // MACs
+	Max  int64  `json:"max"`  // MACs; 0 where it is open
+}
+
+// Lessons are what an LLM has learned from a study's outcomes so far, in its own
+// words.
+type Lessons struct {
+	Text     string    `json:"text"`
+	Exchange *Exchange `json:"exchange,omitempty"`
+}
+
+// Dropped is a command that a rule asked for and that was left out of a round.
+type Dropped struct {
+	Command Command `json:"command"`
+	Reason  string  `json:"reason"`
 }
 
 // Attempt is one answer of a proposer within a trial's round.
@@ -73,30 +115,35 @@ type Attempt struct {
 	Reason   string    `json:"reason,omitempty"` // the exact error, as the proposer was told it; of an accepted program, what the proposer did
 	Program  string    `json:"program,omitempty"`
 	Hash     string    `json:"hash,omitempty"` // of the network, where it parsed
+	Plan     *Plan     `json:"plan,omitempty"`
 	Exchange *Exchange `json:"exchange,omitempty"`
 }
 
 // Trial is one round of a study's loop: the commands, the attempts at a
 // program, and what was measured.
 type Trial struct {
-	ID            int           `json:"id"` // 1, 2, … within its study
-	State         State         `json:"state"`
-	Reason        string        `json:"reason,omitempty"`
-	Proposer      string        `json:"proposer"` // whose program it is
-	Parent        int           `json:"parent,omitempty"`
-	Commands      []Command     `json:"commands"`
-	Attempts      []Attempt     `json:"attempts"`
-	Program       *arch.Program `json:"program,omitempty"` // the one that was accepted
-	Hash          string        `json:"hash,omitempty"`    // network_hash
-	Key           string        `json:"key,omitempty"`     // trial_key
-	Costs         arch.Costs    `json:"costs"`
-	Runs          int           `json:"runs"` // evaluations started; more than 1 after an interruption
-	Metrics       Metrics       `json:"metrics,omitempty"`
-	Curve         []Epoch       `json:"curve,omitempty"`
-	Effectiveness *float64      `json:"effectiveness,omitempty"` // nil where it is unknown
-	Weights       string        `json:"weights,omitempty"`       // file of the trained weights, where they are kept
-	Started       time.Time     `json:"started"`
-	Ended         time.Time     `json:"ended,omitzero"`
+	ID            int                `json:"id"` // 1, 2, … within its study
+	State         State              `json:"state"`
+	Reason        string             `json:"reason,omitempty"`
+	Proposer      string             `json:"proposer"` // whose program it is
+	Parent        int                `json:"parent,omitempty"`
+	Commands      []Command          `json:"commands"`
+	Dropped       []Dropped          `json:"dropped,omitempty"`
+	Niche         *Niche             `json:"niche,omitempty"`
+	Lessons       *Lessons           `json:"lessons,omitempty"` // where they were rewritten before this round
+	Attempts      []Attempt          `json:"attempts"`
+	Program       *arch.Program      `json:"program,omitempty"` // the one that was accepted
+	Hash          string             `json:"hash,omitempty"`    // network_hash
+	Key           string             `json:"key,omitempty"`     // trial_key
+	Costs         arch.Costs         `json:"costs"`
+	Runs          int                `json:"runs"` // evaluations started; more than 1 after an interruption
+	Metrics       Metrics            `json:"metrics,omitempty"`
+	Curve         []Epoch            `json:"curve,omitempty"`
+	Seconds       map[string]float64 `json:"seconds,omitempty"`       // of the evaluation, by phase
+	Effectiveness *float64           `json:"effectiveness,omitempty"` // nil where it is unknown
+	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
+	Started       time.Time          `json:"started"`
+	Ended         time.Time          `json:"ended,omitzero"`
 }
 
 // Epoch is one row of a learning curve.
@@ -120,6 +167,16 @@ func (h History) Complete() History {
 		}
 	}
 	return out
+}
+
+// Lessons returns the latest lessons, "" where there are none.
+func (h History) Lessons() string {
+	for _, t := range slices.Backward(h) {
+		if t.Lessons != nil && t.Lessons.Text != "" {
+			return t.Lessons.Text
+		}
+	}
+	return ""
 }
 
 // ByID returns the trial of that id.
