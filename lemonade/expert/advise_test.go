@@ -40,12 +40,12 @@ func TestConflictsGoByWhatIsWanted(t *testing.T) {
 	}{
 		{[]string{"accuracy=99%", "inference_energy=1J:high"}, "accuracy", []string{"AMK", "ACL"}, map[string]string{}},
 		{[]string{"accuracy=90%:high", "inference_energy=1mJ:low"}, "cost", []string{"RK", "RSC"}, map[string]string{
-			"AMK": "it opposes RK (rule narrower), which serves this round's focus, cost",
-			"ACL": "this round works on cost, it would work on accuracy",
+			"AMK": "it undoes RK (rule narrower), which serves this round's focus, cost",
+			"ACL": "this round works on cost, and this command would serve accuracy",
 		}},
 		{[]string{"accuracy:high", "inference_energy:low"}, "accuracy", []string{"AMK", "ACL"}, map[string]string{
-			"RK":  "it opposes AMK (rule wider), which serves this round's focus, accuracy",
-			"RSC": "this round works on accuracy, it would work on cost",
+			"RK":  "it undoes AMK (rule wider), which serves this round's focus, accuracy",
+			"RSC": "this round works on accuracy, and this command would serve cost",
 		}},
 	} {
 		a := advise(t, b, calm().want(t, c.wants...).input(t))
@@ -83,7 +83,7 @@ rules:
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[string]string{
-		"AD":  "it opposes RD (rule less), which has the higher priority (7, not 3)",
+		"AD":  "it undoes RD (rule less), which has the higher priority (7, not 3)",
 		"ASC": "a round has at most 2 commands, and others come first",
 	}, droppedOf(a)); diff != "" {
 		t.Error(diff)
@@ -93,12 +93,44 @@ rules:
 	}
 }
 
+// What decides between two opposed commands of one aim and priority.
+func TestConflictsAreExplained(t *testing.T) {
+	b := book(t, `
+commands: 1
+rules:
+  - {name: more, aim: accuracy, when: "True", do: [AD], because: a}
+  - {name: less, aim: accuracy, when: "True", do: [RD], because: b}
+`)
+	base := func() *scene { return calm().want(t, "accuracy") }
+	for name, c := range map[string]struct {
+		scene   *scene
+		dropped map[string]string
+	}{
+		"order": {base(), map[string]string{"RD": "it undoes AD (rule more), which stands first in the rule book"}},
+		"search": {base().then(9, 0.9, 1, "AD"), map[string]string{
+			"AD": "it undoes RD (rule less), which was used less often in this search (0 times, not 1)"}},
+		"parent": {base().then(1, 0.9, 1, "AD"), map[string]string{
+			"AD": "it undoes RD (rule less), which was tried less often on this parent (0 times, not 1)"}},
+		"failed": {base().then(1, 0.9, 1, "AD").failed("nan"), map[string]string{
+			"AD": "it undoes RD (rule less), which comes first: the last two uses of AD on trial 1 did not help: trial 2 was no better, trial 3 failed (nan)"}},
+	} {
+		if name == "failed" {
+			c.scene.more[1].Commands = []trial.Command{{Code: "AD"}}
+		}
+		in := c.scene.input(t)
+		in.Trial += in.Trial % 2 // an even round: the best trial is the parent
+		if diff := cmp.Diff(c.dropped, droppedOf(advise(t, b, in))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestTrainingComesFirst(t *testing.T) {
 	a := advise(t, Default(), calm().accuracy(0.7, 0.65).want(t, "accuracy").failed("out-of-memory: 3 GB").input(t))
 	if len(a.Commands) == 0 || a.Commands[0].Code != "RK" || a.Commands[0].Rule != "out-of-memory" {
 		t.Fatalf("commands %+v", a.Commands)
 	}
-	if why := droppedOf(a)["AMK"]; why != "it opposes RK (rule out-of-memory), which comes first: a network has to train at all" {
+	if why := droppedOf(a)["AMK"]; why != "it undoes RK (rule out-of-memory), which comes first: a network has to train at all, and within the limits" {
 		t.Errorf("AMK was dropped because %q", why)
 	}
 }
@@ -127,7 +159,7 @@ rules:
 		in.Trial += in.Trial % 2 // an even round: the best trial is the parent
 		if name == "helped lately" {
 			parent, _ := in.History.ByID(1)
-			if _, _, stale := newSituation(in, in.History, parent).experience("ACL"); stale != "" {
+			if _, _, stale := newSituation(in, in.History, parent, nil).experience("ACL"); stale != "" {
 				t.Errorf("%s: %s", name, stale)
 			}
 			continue
@@ -137,7 +169,7 @@ rules:
 			t.Errorf("%s: parent %d, commands %v, want %s", name, a.Parent, codesOf(a.Commands), c.want)
 		}
 		if name == "failed twice" {
-			if why := droppedOf(a)["ACL"]; why != "its last two uses on trial 1, in trials 2 and 3, did not improve it" {
+			if why := droppedOf(a)["ACL"]; why != "others come first: the last two uses of ACL on trial 1 did not help: trial 2 was no better, trial 3 was no better" {
 				t.Errorf("ACL was dropped because %q", why)
 			}
 		}
@@ -179,7 +211,7 @@ func TestTrainAccuracyFromTheCurve(t *testing.T) {
 	delete(s.first.Metrics, trial.TrainAccuracy)
 	s.first.Curve[1].TrainAccuracy = 0.9
 	in := s.input(t)
-	if got := variableByName["gap"].value(newSituation(in, in.History, in.History[0])); fmt.Sprintf("%.3f", got) != "0.300" {
+	if got := variableByName["gap"].value(newSituation(in, in.History, in.History[0], nil)); fmt.Sprintf("%.3f", got) != "0.300" {
 		t.Errorf("gap %v", got)
 	}
 	if _, written := in.History[0].Metrics[trial.TrainAccuracy]; written {

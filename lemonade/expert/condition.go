@@ -162,11 +162,12 @@ func nonzero(sample any) any {
 
 // reason is a sentence with variables in braces.
 type reason struct {
-	parts []string // text and variable name in turn, beginning with text
+	source string
+	parts  []string // text and variable name in turn, beginning with text
 }
 
 func parseReason(source string) (reason, error) {
-	var r reason
+	r := reason{source: source}
 	rest := source
 	for {
 		text, after, found := strings.Cut(rest, "{")

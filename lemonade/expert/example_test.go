@@ -43,5 +43,5 @@ func Example() {
 	// Output:
 	// change trial 1
 	// AD, add dropout layer (rule overfits): train accuracy 0.91 is 0.18 above validation accuracy 0.73: the network overfits
-	// not RD: it opposes AD (rule overfits), which has the higher priority (8, not 2)
+	// not RD: it undoes AD (rule overfits), which has the higher priority (8, not 2)
 }

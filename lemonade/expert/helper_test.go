@@ -62,6 +62,7 @@ type scene struct {
 	first trial.Trial
 	more  trial.History
 	wants []objective.Want
+	limit map[trial.Metric]float64
 	trial int
 }
 
@@ -123,6 +124,31 @@ func (s *scene) then(parent int, accuracy, joules float64, codes ...string) *sce
 	return s
 }
 
+// macs gives the latest trial's network that many, and 0.6 bytes for each.
+func (s *scene) macs(n int64) *scene {
+	costs := &s.first.Costs
+	if len(s.more) > 0 {
+		costs = &s.more[len(s.more)-1].Costs
+	}
+	costs.MACs, costs.ModelBytes = n, n*6/10
+	return s
+}
+
+// limited adds a hard limit.
+func (s *scene) limited(m trial.Metric, bound float64) *scene {
+	if s.limit == nil {
+		s.limit = map[trial.Metric]float64{}
+	}
+	s.limit[m] = bound
+	return s
+}
+
+// value adds a measurement of the first trial.
+func (s *scene) value(m trial.Metric, v float64) *scene {
+	s.first.Metrics[m] = trial.Measurement{Value: v}
+	return s
+}
+
 // want replaces the wants.
 func (s *scene) want(t *testing.T, wants ...string) *scene {
 	t.Helper()
@@ -140,7 +166,7 @@ func (s *scene) want(t *testing.T, wants ...string) *scene {
 // input is the scene as the expert system sees it.
 func (s *scene) input(t *testing.T) Input {
 	t.Helper()
-	o, err := objective.New(s.wants, nil)
+	o, err := objective.New(s.wants, s.limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +199,7 @@ func codesOf(commands []trial.Command) []string {
 // book parses a rule book written in a test.
 func book(t *testing.T, text string) *RuleBook {
 	t.Helper()
-	b, err := parse("test.yaml", []byte(text))
+	b, err := Parse("test.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,8 @@ type rule struct {
 	aim      string
 	priority int // 1 to 9
 	when     *condition
-	commands []string
+	commands []string // to carry out
+	avoid    []string // commands that it is against
 	because  reason
 }
 
@@ -52,7 +53,7 @@ const (
 
 // Default returns the rule book that comes with Lemonade.
 var Default = sync.OnceValue(func() *RuleBook {
-	b, err := parse("rulebook.yaml", defaultBook)
+	b, err := Parse("rulebook.yaml", defaultBook)
 	if err != nil {
 		panic(err) // the tests load it
 	}
@@ -63,14 +64,13 @@ var Default = sync.OnceValue(func() *RuleBook {
 // loaded with [Load].
 func DefaultText() string { return string(defaultBook) }
 
-// Load reads a rule book from a YAML file. Every fault is reported at once, each
-// with file and line.
+// Load reads a rule book from a YAML file. The errors are those of [Parse].
 func Load(path string) (*RuleBook, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("rule book: %w", err)
 	}
-	return parse(filepath.Base(path), text)
+	return Parse(filepath.Base(path), text)
 }
 
 // reader collects the faults of one file.
@@ -97,8 +97,10 @@ func (r *reader) err() error {
 	return errors.Join(all...)
 }
 
-func parse(file string, text []byte) (*RuleBook, error) {
-	r := &reader{file: file}
+// Parse reads a rule book from its YAML text. Every fault is reported at once,
+// each with the book's name and the line, as in "mine.yaml:12: …".
+func Parse(name string, text []byte) (*RuleBook, error) {
+	r := &reader{file: name}
 	doc, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		var where yaml.Error
@@ -106,7 +108,7 @@ func parse(file string, text []byte) (*RuleBook, error) {
 			r.fault(where.GetToken().Position.Line, "not YAML: %s", where.GetMessage())
 			return nil, r.err()
 		}
-		return nil, fmt.Errorf("%s: not YAML: %w", file, err)
+		return nil, fmt.Errorf("%s: not YAML: %w", name, err)
 	}
 	b := &RuleBook{most: defaultMost}
 	if len(doc.Docs) != 1 || doc.Docs[0].Body == nil {
@@ -162,22 +164,8 @@ func (r *reader) rule(n ast.Node, line int) rule {
 				r.fault(line, "%s: when: %v", label(), err)
 			}
 		},
-		"do": func(n ast.Node, line int) {
-			items := []ast.Node{n}
-			if list, ok := n.(*ast.SequenceNode); ok {
-				items = list.Values
-			}
-			for _, item := range items {
-				code := textOf(item)
-				if _, ok := lookup(code); !ok {
-					r.fault(lineOf(item), "%s: do: there is no command %q; the commands are %s", label(), code, strings.Join(codes(), ", "))
-				}
-				out.commands = append(out.commands, code)
-			}
-			if len(items) == 0 {
-				r.fault(line, "%s: do: no command is named; the commands are %s", label(), strings.Join(codes(), ", "))
-			}
-		},
+		"do":    func(n ast.Node, line int) { out.commands = r.codes(n, line, label()+": do") },
+		"avoid": func(n ast.Node, line int) { out.avoid = r.codes(n, line, label()+": avoid") },
 		"because": func(n ast.Node, line int) {
 			var err error
 			if out.because, err = parseReason(textOf(n)); err != nil {
@@ -186,9 +174,13 @@ func (r *reader) rule(n ast.Node, line int) rule {
 		},
 	})
 	for _, key := range []string{"name", "aim", "when", "do", "because"} {
-		if seen != nil && !seen[key] {
-			r.fault(line, "%s: %s is missing; a rule has name, aim, when, do and because", label(), key)
+		if seen == nil || seen[key] || key == "do" && seen["avoid"] {
+			continue
 		}
+		if key == "do" {
+			key = "do or avoid"
+		}
+		r.fault(line, "%s: %s is missing; a rule has name, aim, when, do or avoid, and because", label(), key)
 	}
 	return out
 }
@@ -223,6 +215,26 @@ func (r *reader) fields(n ast.Node, what string, line int, read map[string]func(
 		field(it.Value(), at)
 	}
 	return seen
+}
+
+// codes reads one command or a list of them.
+func (r *reader) codes(n ast.Node, line int, what string) []string {
+	items := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		items = list.Values
+	}
+	var out []string
+	for _, item := range items {
+		code := textOf(item)
+		if _, ok := lookup(code); !ok {
+			r.fault(lineOf(item), "%s: there is no command %q; the commands are %s", what, code, strings.Join(codes(), ", "))
+		}
+		out = append(out, code)
+	}
+	if len(items) == 0 {
+		r.fault(line, "%s: no command is named; the commands are %s", what, strings.Join(codes(), ", "))
+	}
+	return out
 }
 
 func (r *reader) number(n ast.Node, line int, field string, from, to int) int {

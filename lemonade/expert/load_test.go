@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -92,7 +93,29 @@ rules:
 	}
 }
 
-func TestReference(t *testing.T) { golden(t, "testdata/reference.md", Reference()) }
+func TestReference(t *testing.T) { golden(t, "REFERENCE.md", Reference()) }
+
+// Any text of a book stays within its cell.
+func TestTable(t *testing.T) {
+	b := book(t, `
+rules:
+  - name: a|b
+    aim: cost
+    when: |
+      accuracy > 0.5
+      and gap < 0.1
+    do: [RK, RCL]
+    avoid: AMK
+    because: "{accuracy} | {gap}"
+  - {name: c, aim: training, priority: 9, when: convs > 2, avoid: [ACL, ASC], because: x}
+`)
+	want := "| rule | condition | commands | reason |\n|---|---|---|---|\n" +
+		"| a\\|b (cost, 5) | `accuracy > 0.5 and gap < 0.1` | RK, RCL; avoid AMK | {accuracy} \\| {gap} |\n" +
+		"| c (training, 9) | `convs > 2` | avoid ACL, ASC | x |\n"
+	if diff := cmp.Diff(want, b.Table()); diff != "" {
+		t.Error(diff)
+	}
+}
 
 func TestVariableNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
@@ -104,6 +127,9 @@ func TestVariableNamesAreUnique(t *testing.T) {
 		if v.doc == "" || strings.HasSuffix(v.doc, ".") {
 			t.Errorf("%s: doc %q", v.name, v.doc)
 		}
+		if strings.ContainsAny(v.doc, "|`\n") {
+			t.Errorf("%s: doc %q does not fit a table", v.name, v.doc)
+		}
 		if v.sample == nil {
 			t.Errorf("%s has no sample value", v.name)
 		}
@@ -113,7 +139,10 @@ func TestVariableNamesAreUnique(t *testing.T) {
 // A value has the type of its sample, on which conditions were tried.
 func TestValuesHaveTheTypeOfTheirSamples(t *testing.T) {
 	in := calm().want(t, "accuracy=99%", "inference_energy").failed("nan").input(t)
-	s := newSituation(in, in.History, in.History[0])
+	in.Objective.Limits = map[trial.Metric]float64{trial.InferenceEnergy: 0.01, trial.Accuracy: 0.5}
+	in.History[0].Seconds = map[string]float64{trial.PhaseCompile: 2, trial.PhaseTrain: 3}
+	in.History[0].Costs.MACs = 1000
+	s := newSituation(in, in.History, in.History[0], &trial.Niche{Name: "small", Max: 2000})
 	for _, v := range variables {
 		value := v.value(s)
 		if value == nil {
@@ -166,7 +195,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(opposed)
 	f.Add("rules: [{when: (((}]")
 	f.Fuzz(func(t *testing.T, text string) {
-		b, err := parse("fuzz.yaml", []byte(text))
+		b, err := Parse("fuzz.yaml", []byte(text))
 		if (b == nil) == (err == nil) {
 			t.Errorf("book %v, error %v", b, err)
 		}

@@ -19,6 +19,7 @@ type situation struct {
 	past     trial.History // the finished rounds before this one
 	complete trial.History
 	parent   trial.Trial
+	niche    *trial.Niche  // that the round asks for; nil where it is open
 	metrics  trial.Metrics // of the parent
 	features *features     // of the parent; nil where its program is not known
 	weights  map[trial.Metric]float64
@@ -28,6 +29,7 @@ type situation struct {
 
 	cost       *cost // the one furthest from met
 	costWeight float64
+	limit      *limit // on a cost, the one nearest to being broken
 	// How far wants are from met: Σ wᵢ·(1−nᵢ), without those whose target is reached.
 	accuracyUnmet, costUnmet float64
 }
@@ -37,6 +39,12 @@ type cost struct {
 	metric      trial.Metric
 	value, over float64
 	mark        string // what over compares with: "the target of 4.0 mJ"
+}
+
+// limit is a hard limit on a cost, and how much of it the parent uses.
+type limit struct {
+	metric              trial.Metric
+	value, bound, share float64
 }
 
 func (c cost) compared() string {
@@ -53,9 +61,9 @@ func quality(m trial.Metric) bool {
 	return m == trial.Accuracy || m == trial.TrainAccuracy || m == trial.Loss
 }
 
-func newSituation(in Input, past trial.History, parent trial.Trial) *situation {
+func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial.Niche) *situation {
 	s := &situation{
-		in: in, past: past, complete: past.Complete(), parent: parent,
+		in: in, past: past, complete: past.Complete(), parent: parent, niche: niche,
 		metrics: objective.MetricsOf(parent), weights: in.Objective.Weights(),
 	}
 	if parent.Program != nil && parent.Program.Network != nil {
@@ -72,6 +80,13 @@ func newSituation(in Input, past trial.History, parent trial.Trial) *situation {
 	}
 	s.progress()
 	s.unmet()
+	for _, info := range trial.MetricInfos {
+		bound, limited := in.Objective.Limits[info.Metric]
+		share, known := limitShare(info.Metric, bound, s.metrics)
+		if limited && known && !quality(info.Metric) && (s.limit == nil || share > s.limit.share) {
+			s.limit = &limit{info.Metric, s.metrics[info.Metric].Value, bound, share}
+		}
+	}
 	return s
 }
 
@@ -130,13 +145,24 @@ func (s *situation) reached(want objective.Want) bool {
 	return want.Target != nil && objective.Objective{Wants: []objective.Want{want}}.TargetsMet(s.metrics)
 }
 
-func (s *situation) accuracyMet() bool {
-	for _, w := range s.in.Objective.Wants {
-		if w.Metric == trial.Accuracy {
-			return s.reached(w)
+// accuracyMet reports whether accuracy has a target and metrics reach it.
+func accuracyMet(o objective.Objective, metrics trial.Metrics) bool {
+	for _, w := range o.Wants {
+		if w.Metric == trial.Accuracy && w.Target != nil {
+			return objective.Objective{Wants: []objective.Want{w}}.TargetsMet(metrics)
 		}
 	}
 	return false
+}
+
+// nicheSide says where the parent stands to the round's niche, "" where there is
+// none or its MACs are unknown.
+func (s *situation) nicheSide() string {
+	macs, ok := macsOf(s.parent)
+	if s.niche == nil || !ok {
+		return ""
+	}
+	return side(*s.niche, macs)
 }
 
 // over returns how many times worse than its mark a value is: than the target,
@@ -192,20 +218,31 @@ func (s *situation) late(reason string) int {
 // latest reason.
 func (s *situation) broken() (n int, reason string) {
 	for _, t := range s.lastRounds() {
-		hit := t.State == trial.Infeasible
-		if hit {
-			reason = t.Reason
-		}
+		hit := false
 		for _, a := range t.Attempts {
 			if a.State == trial.Infeasible {
 				hit, reason = true, a.Reason
 			}
+		}
+		if t.State == trial.Infeasible {
+			hit, reason = true, t.Reason
 		}
 		if hit {
 			n++
 		}
 	}
 	return n, reason
+}
+
+// brokenLimit returns the metric of the limit that was broken latest, nil where
+// none was: the reason of a broken limit begins with it.
+func (s *situation) brokenLimit() any {
+	_, reason := s.broken()
+	name, _, _ := strings.Cut(reason, " ")
+	if _, ok := trial.Metric(name).Info(); ok {
+		return name
+	}
+	return nil
 }
 
 func (s *situation) lastRounds() trial.History {

@@ -1,0 +1,73 @@
+package expert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// experience looks up what came of a command. It is stale when its last two uses
+// on this parent led to no trial of higher effectiveness; a round that gave no
+// network, after all repairs, is such a use. Ours.
+func (s *situation) experience(code string) (uses, tried int, stale string) {
+	var last []trial.Trial // uses on this parent, the latest last
+	for _, t := range s.past {
+		if !slices.ContainsFunc(t.Commands, func(c trial.Command) bool { return c.Code == code }) || blameless(t) {
+			continue
+		}
+		uses++
+		if t.Parent == s.parent.ID {
+			last = append(last, t)
+		}
+	}
+	tried = len(last)
+	if tried < 2 {
+		return uses, tried, ""
+	}
+	a, b := last[tried-2], last[tried-1]
+	if s.improved(a) || s.improved(b) {
+		return uses, tried, ""
+	}
+	return uses, tried, fmt.Sprintf("the last two uses of %s on trial %d did not help: trial %d %s, trial %d %s",
+		code, s.parent.ID, a.ID, outcome(a), b.ID, outcome(b))
+}
+
+// blameless reports whether a round ended for a reason that has nothing to do with
+// its network.
+func blameless(t trial.Trial) bool {
+	kind, _, _ := strings.Cut(t.Reason, ":")
+	return t.State == trial.Failed && (kind == trial.Interrupted || kind == trial.BadData)
+}
+
+// outcome says how a round that did not improve on its parent ended.
+func outcome(t trial.Trial) string {
+	switch t.State {
+	case trial.Complete:
+		return "was no better"
+	case trial.Infeasible:
+		return "broke a limit"
+	case trial.Duplicate:
+		return "gave only known networks"
+	case trial.Invalid:
+		return "gave no valid program"
+	case trial.Pruned:
+		return "was stopped as not promising"
+	}
+	kind, _, _ := strings.Cut(t.Reason, ":")
+	return strings.TrimSpace("failed " + strings.TrimSpace("("+kind+")"))
+}
+
+// improved reports whether a trial did better than the parent: by effectiveness,
+// or by accuracy where that is unknown.
+func (s *situation) improved(t trial.Trial) bool {
+	if t.State != trial.Complete {
+		return false
+	}
+	before, after := score(s.in.Objective, s.parent), score(s.in.Objective, t)
+	if before < 0 && after < 0 {
+		return accuracyOf(t) > accuracyOf(s.parent)
+	}
+	return after > before
+}
