@@ -1,6 +1,8 @@
 package propose
 
 import (
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +47,86 @@ func extract(answer, parent string) string {
 		best = longest
 	}
 	return clean(best)
+}
+
+// jsonAnswer is an answer in the form of [answerSchema].
+type jsonAnswer struct {
+	Rationale string       `json:"rationale"`
+	Changes   []string     `json:"changes"`
+	Program   string       `json:"program"`
+	Expected  []jsonEffect `json:"expected"`
+}
+
+type jsonEffect struct {
+	Metric trial.Metric `json:"metric"`
+	Effect string       `json:"effect"`
+}
+
+// read finds the plan and the program in an answer: a JSON object, perhaps in a
+// fence, or text with a program in a fence. What is not there is left out; whether
+// the program is one is for others to say.
+func read(answer string, parent *trial.Trial) Proposal {
+	old := ""
+	if parent != nil && parent.Program != nil {
+		old = parent.Program.Source
+	}
+	var out Proposal
+	program := ""
+	if a, ok := readJSON(answer); ok {
+		p := newPlan(a.Rationale, a.Changes)
+		for _, e := range a.Expected {
+			expect(p, e.Metric, e.Effect)
+		}
+		out.Plan = orNil(p)
+		if program = extract(a.Program, old); program == "" {
+			program = clean(strings.ReplaceAll(a.Program, "\r\n", "\n"))
+		}
+	} else {
+		out.Plan = orNil(readPlan(answer))
+		program = extract(answer, old)
+	}
+	var patched bool
+	if program, patched = patch(program, old); patched {
+		out.Note = "the answer holds some functions only; the rest is the parent's"
+	}
+	out.Source = tidy(program)
+	return out
+}
+
+// tidy drops the functions that a later one of the same name replaces, and those
+// that nothing calls: a model that is shown them next would take them for the
+// program.
+func tidy(program string) string {
+	all := chunks(program)
+	kept := slices.Clone(all[:0])
+	for i, c := range all {
+		replaced := c.onlyFunction() && slices.ContainsFunc(all[i+1:], func(later chunk) bool { return later.name == c.name })
+		if !replaced {
+			kept = append(kept, c)
+		}
+	}
+	for again := true; again; {
+		again = false
+		for i, c := range kept {
+			if !c.onlyFunction() || c.name == "network" || c.name == "recipe" {
+				continue
+			}
+			used := regexp.MustCompile(`\b` + regexp.QuoteMeta(c.name) + `\b`)
+			if !slices.ContainsFunc(kept, func(o chunk) bool { return o.name != c.name && used.MatchString(o.text) }) {
+				kept = slices.Delete(kept, i, i+1)
+				again = true
+				break
+			}
+		}
+	}
+	if len(kept) == len(all) {
+		return program
+	}
+	var b strings.Builder
+	for _, c := range kept {
+		b.WriteString(c.text)
+	}
+	return strings.Trim(b.String(), "\n") + "\n"
 }
 
 // opens returns the fence with which the line opens a block, or "".
@@ -124,6 +206,20 @@ var functionStart = regexp.MustCompile(`^def[ \t]+(\w+)[ \t]*\(`)
 // chunk is a function with what follows it up to the next one; the first chunk of
 // a program has no name and holds what stands before any function.
 type chunk struct{ name, text string }
+
+// onlyFunction reports whether nothing of the top level stands behind the function.
+func (c chunk) onlyFunction() bool {
+	if c.name == "" {
+		return false
+	}
+	_, body, _ := strings.Cut(c.text, "\n")
+	for line := range strings.Lines(body) {
+		if strings.TrimSpace(line) != "" && !strings.ContainsAny(line[:1], " \t)#") {
+			return false
+		}
+	}
+	return true
+}
 
 func chunks(program string) []chunk {
 	out := []chunk{{}}

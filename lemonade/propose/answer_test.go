@@ -1,10 +1,14 @@
 package propose
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 func TestExtract(t *testing.T) {
@@ -85,6 +89,73 @@ func FuzzExtract(f *testing.F) {
 			if !strings.Contains(strings.ReplaceAll(answer, "\r\n", "\n"), line) {
 				t.Errorf("a line that the answer does not have: %q", line)
 			}
+		}
+	})
+}
+
+func TestTidy(t *testing.T) {
+	for name, c := range map[string]struct{ program, want string }{
+		"nothing to do": {"def network(x, classes):\n    return dense(x, classes)\n", "def network(x, classes):\n    return dense(x, classes)\n"},
+		"replaced, unused, used by unused": {
+			"width = 8\n\ndef block(x):\n    return x\n\ndef deep(x):\n    return block(x)\n\ndef other(x):\n    return deep(x)\n\ndef block(x):\n    return conv(x, width)\n\n" +
+				"def network(x, classes):\n    return dense(block(x), classes)\n\ndef recipe():\n    return training()\n",
+			"width = 8\n\ndef block(x):\n    return conv(x, width)\n\ndef network(x, classes):\n    return dense(block(x), classes)\n\ndef recipe():\n    return training()\n",
+		},
+		"a constant behind it stays": {
+			"def old(x):\n    return x\nwidth = 8\n\ndef network(x, classes):\n    return dense(conv(x, width), classes)\n",
+			"def old(x):\n    return x\nwidth = 8\n\ndef network(x, classes):\n    return dense(conv(x, width), classes)\n",
+		},
+		"empty": {"", ""},
+	} {
+		if got := tidy(c.program); got != c.want {
+			t.Errorf("%s: got\n%s", name, got)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	program := "def network(x, classes):\n    return dense(global_avg_pool(x), classes)\n"
+	want := Proposal{Source: program, Plan: &trial.Plan{Changes: []string{"RK: 64 becomes 32."}, Expected: map[trial.Metric]string{trial.Accuracy: trial.Same, trial.InferenceEnergy: trial.Down}}}
+	withWhy := want
+	withWhy.Plan = &trial.Plan{Rationale: "smaller", Changes: want.Plan.Changes, Expected: want.Plan.Expected}
+	object := `{"rationale": "smaller", "changes": ["RK: 64 becomes 32."], "program": ` + strconv.Quote(program) + `, "expected": [{"metric": "accuracy", "effect": "same"}, {"metric": "inference_energy", "effect": "down"}, {"metric": "beauty", "effect": "up"}, {"metric": "latency", "effect": "sideways"}]}`
+	for name, c := range map[string]struct {
+		answer string
+		want   Proposal
+	}{
+		"fenced":          {"- RK: 64 becomes 32.\nExpected: accuracy same, inference energy down, beauty up\n```python\n" + program + "```", want},
+		"underscores":     {"RK: 64 becomes 32.\n**Expected:** accuracy: same; inference_energy = down\n```\n" + program + "```", want},
+		"object":          {object, withWhy},
+		"object, fenced":  {"Here:\n```json\n" + object + "\n```", withWhy},
+		"object and more": {object + "\nI hope this helps.", withWhy},
+		"fence in object": {strings.Replace(object, strconv.Quote(program), strconv.Quote("```python\n"+program+"```"), 1), withWhy},
+		"nothing":         {"", Proposal{}},
+		"half an object":  {object[:len(object)/2], Proposal{Plan: &trial.Plan{Changes: []string{object[:len(object)/2]}}}},
+	} {
+		if diff := cmp.Diff(c.want, read(c.answer, nil)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("RK: x.\nExpected: macs down\n```python\ndef network(x, classes):\n    return x\n```")
+	f.Add(`{"program": "def network(x, classes):\n  return x", "changes": [""], "expected": [{"metric": "macs", "effect": "up"}]}`)
+	f.Add(`{{"program": {`)
+	f.Fuzz(func(t *testing.T, answer string) {
+		got := read(answer, nil)
+		if p := got.Plan; p != nil {
+			if len(p.Changes) > changesKept || len(p.Expected) > len(trial.MetricInfos) {
+				t.Errorf("a plan without bound: %+v", p)
+			}
+			for m, effect := range p.Expected {
+				if _, ok := m.Info(); !ok || !slices.Contains([]string{trial.Up, trial.Down, trial.Same}, effect) {
+					t.Errorf("expected %q %q", m, effect)
+				}
+			}
+		}
+		if tidy(got.Source) != got.Source {
+			t.Errorf("untidy: %q", got.Source)
 		}
 	})
 }

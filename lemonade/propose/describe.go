@@ -6,15 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // taskLine tells what the architectures are for and how they will be trained.
 func taskLine(t Task) string {
-	title := t.Title
+	title := plain(t.Title)
 	if title == "" {
-		title = t.Data
+		title = plain(t.Data)
 	}
 	samples := "all training samples"
 	if t.TrainSamples > 0 {
@@ -22,9 +23,28 @@ func taskLine(t Task) string {
 	}
 	classes := strconv.Itoa(t.Classes)
 	if n := len(t.ClassNames); n > 0 && n <= 12 {
-		classes += " (" + strings.Join(t.ClassNames, ", ") + ")"
+		classes += " (" + plain(strings.Join(t.ClassNames, ", ")) + ")"
 	}
 	return fmt.Sprintf("%s: images %s, classes %s. Each network is trained for %d epochs on %s: what learns fast wins.", title, t.Input, classes, t.Epochs, samples)
+}
+
+// leastSide is the side of an image below which halving it once more leaves a
+// convolution little to look at. Ours.
+const leastSide = 4
+
+// halvings says how often an image may be halved.
+func halvings(input arch.Shape) string {
+	if len(input) != 3 {
+		return ""
+	}
+	n := 0
+	for side := min(input[0], input[1]); side/2 >= leastSide; side /= 2 {
+		n++
+	}
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // wantLines say what is wanted, with the parent's value and how far it is.
@@ -107,28 +127,6 @@ func measured(r Request, t trial.Trial) string {
 	return strings.Join(parts, ", ")
 }
 
-// best returns the complete trials of the highest effectiveness.
-func best(h trial.History, n int) trial.History {
-	complete := slices.Clone(h.Complete())
-	slices.SortStableFunc(complete, func(a, b trial.Trial) int {
-		switch x, y := effectiveness(a), effectiveness(b); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
-	return complete[:min(n, len(complete))]
-}
-
-func effectiveness(t trial.Trial) float64 {
-	if t.Effectiveness == nil {
-		return -1
-	}
-	return *t.Effectiveness
-}
-
 // failureLines tell the latest failures of trials and attempts, newest first.
 func failureLines(h trial.History) []string {
 	var lines []string
@@ -139,7 +137,7 @@ func failureLines(h trial.History) []string {
 	}
 	for _, t := range slices.Backward(h) {
 		if t.State.Done() && t.State != trial.Complete && t.State != trial.Invalid {
-			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(t.Reason, reasonShown/2)))
+			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(firstLine(t.Reason), reasonShown/2)))
 		}
 		for _, a := range slices.Backward(t.Attempts) {
 			if a.State == trial.Invalid || a.State == trial.Infeasible {
@@ -180,9 +178,15 @@ var how = map[string]string{
 	"AWI": "give the conv calls another initializer, such as init = \"glorot_normal\"",
 }
 
-func commandLines(commands []trial.Command) []string {
+// commandLines tell each command with its reason, how it can be carried out, and
+// one line of the parent on which it could be. Another turn shows another line.
+func commandLines(r Request, f form) []string {
 	var lines []string
-	for _, c := range commands {
+	rng := r.rand("hints")
+	for _, c := range r.Commands {
+		if f.Fixed && strings.Contains(how[c.Code], "recipe()") {
+			continue
+		}
 		line := c.Code + ", " + c.Text
 		if c.Reason != "" {
 			line += ", because " + c.Reason
@@ -190,7 +194,12 @@ func commandLines(commands []trial.Command) []string {
 		if h := how[c.Code]; h != "" {
 			line += ". How: " + h
 		}
-		lines = append(lines, line+".")
+		if r.Parent != nil && r.Parent.Program != nil {
+			if h := hint(c.Code, r.Parent.Program.Source, rng); h != "" {
+				line += ". For instance " + h
+			}
+		}
+		lines = append(lines, unfenced(line)+".")
 	}
 	return lines
 }

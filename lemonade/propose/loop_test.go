@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -157,4 +158,26 @@ var commandTexts = map[string]trial.Command{
 	"AR":  {Code: "AR", Text: "add regularization", Reason: "train accuracy is 12.1 points above accuracy"},
 	"RR":  {Code: "RR", Text: "reduce regularization", Reason: "train accuracy is only 46.5 %"},
 	"AWI": {Code: "AWI", Text: "add weight initializer", Reason: "accuracy has not grown for two trials"},
+}
+
+// best returns the complete trials of the highest effectiveness.
+func best(h trial.History, n int) trial.History {
+	complete := slices.Clone(h.Complete())
+	slices.SortStableFunc(complete, func(a, b trial.Trial) int {
+		switch x, y := effectiveness(a), effectiveness(b); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	return complete[:min(n, len(complete))]
+}
+
+func effectiveness(t trial.Trial) float64 {
+	if t.Effectiveness == nil {
+		return -1
+	}
+	return *t.Effectiveness
 }

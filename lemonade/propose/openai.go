@@ -1,215 +1,215 @@
 package propose
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
-
-	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// openAI asks a language model behind an endpoint that speaks OpenAI's chat
-// protocol: OpenAI's own, another provider's, or a server on this machine.
+// openAI speaks OpenAI's chat protocol: to OpenAI's own endpoint, another
+// provider's, or a server on this machine.
 type openAI struct {
-	client  *openai.Client
-	options Options
-	key     string
-	plain   bool // reasoning models take no temperature and count their thinking as answer
+	client *openai.Client
+
+	mu      sync.Mutex
+	refused map[string]bool // parameters that this server answered without, and is spared
+}
+
+func newOpenAI(o Options) (Proposer, error) {
+	return newLLM(openAIProvider, o, func(o Options, key string) (chat, error) {
+		return connectOpenAI(o, key, httpClient(time.Second))
+	})
+}
+
+func connectOpenAI(o Options, key string, h *http.Client) (chat, error) {
+	c := openai.DefaultConfig(key)
+	c.BaseURL = o.BaseURL
+	c.HTTPClient = h
+	return &openAI{client: openai.NewClientWithConfig(c), refused: map[string]bool{}}, nil
 }
 
 // reasoningModel matches the models that accept only the default temperature, or
-// another one only without reasoning.
-var reasoningModel = regexp.MustCompile(`^(o[1-9]|gpt-[5-9])`)
+// another one only without reasoning; gateways put a maker's name before it.
+var reasoningModel = regexp.MustCompile(`^(.*/)?(o[1-9]|gpt-[5-9])`)
 
 // reasoningTokens is what a reasoning model may think beyond its answer.
 const reasoningTokens = 16000
 
-func newOpenAI(o Options) (Proposer, error) {
-	o, err := o.complete()
-	if err != nil {
-		return nil, fmt.Errorf("proposer openai: %w", err)
-	}
-	key, err := o.key()
-	if err != nil {
-		return nil, fmt.Errorf("proposer openai: %w", err)
-	}
-	return newOpenAIClient(o, key, httpClient(time.Second)), nil
+// parameters are what a call goes on without where the server refuses it, and the
+// words by which a server's error means it.
+var parameters = []struct {
+	name  string
+	words *regexp.Regexp
+	sent  func(call) bool
+}{
+	{"response_format", regexp.MustCompile(`(?i)response.?format|json.?schema|structured output|grammar`), func(c call) bool { return c.JSON }},
+	{"temperature", regexp.MustCompile(`(?i)\btemperature\b`), always},
+	{"max_tokens", regexp.MustCompile(`\bmax_tokens\b`), always},
+	{"seed", regexp.MustCompile(`(?i)\bseed\b`), always},
+	{"stop", regexp.MustCompile(`\bstop\b`), func(c call) bool { return len(c.Stop) > 0 }},
 }
 
-func newOpenAIClient(o Options, key string, h *http.Client) *openAI {
-	c := openai.DefaultConfig(key)
-	c.BaseURL = o.BaseURL
-	c.HTTPClient = h
-	return &openAI{client: openai.NewClientWithConfig(c), options: o, key: key, plain: reasoningModel.MatchString(o.Model)}
-}
+func always(call) bool { return true }
 
-func (*openAI) Name() string { return "openai" }
+// tooLong matches the complaint that a prompt does not fit, which may name max_tokens.
+var tooLong = regexp.MustCompile(`(?i)context.?(length|size|window)`)
 
-// CallError says that a language model was out of reach, or answered with
-// something that is no answer. It holds no key.
-type CallError struct {
-	Exchange *trial.Exchange // as far as it went, for the record
-	Status   int             // of the HTTP response, 0 where there was none
-	text     string
-	cause    error // context.Canceled or DeadlineExceeded: another could hold the key
-}
-
-// Error tells the model, what went wrong and, where it is known, the mend.
-func (e *CallError) Error() string { return e.text }
-
-// Unwrap returns context.Canceled or context.DeadlineExceeded where that ended the call.
-func (e *CallError) Unwrap() error { return e.cause }
-
-// Propose asks the model once; repairs carry the round's conversation on.
-func (p *openAI) Propose(ctx context.Context, r Request) (Proposal, error) {
-	if err := ctx.Err(); err != nil {
-		return Proposal{}, err
+// complete sends the call, and again without each parameter that the server
+// refuses, which is at most once more for each of them.
+func (p *openAI) complete(ctx context.Context, c call) (reply, error) {
+	without := p.spared()
+	reasoning := reasoningModel.MatchString(c.Model)
+	if reasoning {
+		for _, name := range []string{"temperature", "max_tokens", "seed", "stop"} {
+			without[name] = true
+		}
 	}
-	prompt, err := messages(r)
+	var resp openai.ChatCompletionResponse
+	var err error
+	for name := "none"; name != ""; {
+		resp, err = p.client.CreateChatCompletion(ctx, request(c, without))
+		if name = refusedBy(err, c, without); name != "" {
+			without[name] = true
+		}
+	}
+	out := reply{NoTemp: without["temperature"], Notes: notes(c, without, reasoning)}
 	if err != nil {
-		return Proposal{}, err
+		return out, status(err)
 	}
-	ex := &trial.Exchange{Model: p.options.Model, Prompt: prompt}
-	call, cancel := context.WithTimeout(ctx, p.options.Timeout)
-	defer cancel()
-	start := time.Now()
-	resp, err := p.complete(call, p.request(prompt, r))
-	ex.Duration = time.Since(start)
-	if err == nil && len(resp.Choices) == 0 {
-		err = errors.New("the response has no choices")
-	}
-	if err != nil {
-		return Proposal{Exchange: ex}, p.failure(ctx, call, ex, err)
+	p.spare(without)
+	out.PromptTokens, out.AnswerTokens = resp.Usage.PromptTokens, resp.Usage.CompletionTokens
+	if len(resp.Choices) == 0 {
+		return out, errors.New("the response has no choices")
 	}
 	choice := resp.Choices[0]
-	ex.Answer = p.redact(choice.Message.Content)
-	ex.PromptTokens, ex.AnswerTokens = resp.Usage.PromptTokens, resp.Usage.CompletionTokens
-	parent := ""
-	if r.Parent != nil && r.Parent.Program != nil {
-		parent = r.Parent.Program.Source
+	out.Text = choice.Message.Content
+	if choice.Message.Refusal != "" {
+		out.Text = strings.TrimSpace(out.Text + "\n" + choice.Message.Refusal)
 	}
-	out := Proposal{Exchange: ex}
-	var patched bool
-	out.Source, patched = patch(extract(ex.Answer, parent), parent)
-	switch {
-	case choice.Message.Refusal != "":
-		ex.Answer = strings.TrimSpace(ex.Answer + "\n" + p.redact(choice.Message.Refusal))
-		out.Note = "the model refused"
-	case choice.FinishReason == openai.FinishReasonLength:
-		out.Note = fmt.Sprintf("the answer was cut off at %d tokens", ex.AnswerTokens)
-	case out.Source == "":
-		out.Note = "the answer holds no program"
-	}
-	ex.Error = out.Note
-	if patched && out.Note == "" {
-		out.Note = "the answer holds some functions only; the rest is the parent's"
-	}
+	out.Refused = choice.Message.Refusal != "" || choice.FinishReason == openai.FinishReasonContentFilter
+	out.CutOff = choice.FinishReason == openai.FinishReasonLength
 	return out, nil
 }
 
-// request builds the call. Another turn has another seed, so that a server that
-// honours seeds can be repeated and still does not repeat itself.
-func (p *openAI) request(prompt []trial.Message, r Request) openai.ChatCompletionRequest {
-	req := openai.ChatCompletionRequest{Model: p.options.Model}
-	for _, m := range prompt {
+// spared copies what the server refused before.
+func (p *openAI) spared() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.refused)
+}
+
+// spare remembers what the server answered without.
+func (p *openAI) spare(without map[string]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.Copy(p.refused, without)
+}
+
+func request(c call, without map[string]bool) openai.ChatCompletionRequest {
+	req := openai.ChatCompletionRequest{Model: c.Model}
+	for _, m := range c.Messages {
 		req.Messages = append(req.Messages, openai.ChatCompletionMessage{Role: m.Role, Content: m.Content})
 	}
-	if p.plain {
-		req.MaxCompletionTokens = p.options.MaxTokens + reasoningTokens
-		return req
+	if c.JSON && !without["response_format"] {
+		req.ResponseFormat = &openai.ChatCompletionResponseFormat{
+			Type:       openai.ChatCompletionResponseFormatTypeJSONSchema,
+			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "architecture", Schema: answerSchema, Strict: true},
+		}
 	}
-	seed := int(r.rand("openai").Int32())
-	req.Seed = &seed
-	req.MaxTokens = p.options.MaxTokens
-	// The program is the end of an answer: what small models say behind it is lost
-	// time. An opening fence is never followed by an empty line.
-	req.Stop = []string{"\n```\n\n"}
-	// The client leaves a temperature of 0 out, which would mean the server's default.
-	req.Temperature = max(float32(*p.options.Temperature), math.SmallestNonzeroFloat32)
+	if !without["temperature"] {
+		// The client leaves a temperature of 0 out, which would mean the server's default.
+		req.Temperature = max(float32(c.Temperature), math.SmallestNonzeroFloat32)
+	}
+	if without["max_tokens"] { // an answer always has a bound, since the caps count on it
+		req.MaxCompletionTokens = c.MaxTokens + reasoningTokens
+	} else {
+		req.MaxTokens = c.MaxTokens
+	}
+	if !without["seed"] {
+		req.Seed = &c.Seed
+	}
+	if !without["stop"] {
+		req.Stop = c.Stop
+	}
 	return req
 }
 
-// complete sends the request, and once more without what the server refuses to
-// be told.
-func (p *openAI) complete(ctx context.Context, req openai.ChatCompletionRequest) (openai.ChatCompletionResponse, error) {
-	resp, err := p.client.CreateChatCompletion(ctx, req)
+// refusedBy finds the parameter, of those that were sent, that the server refuses
+// to be told; "" is none.
+func refusedBy(err error, c call, without map[string]bool) string {
+	var status int
+	var text string
 	var api *openai.APIError
-	if !errors.As(err, &api) || api.HTTPStatusCode != http.StatusBadRequest || p.plain {
-		return resp, err
+	var other *openai.RequestError
+	switch {
+	case errors.As(err, &api):
+		status, text = api.HTTPStatusCode, api.Message
+		if api.Param != nil {
+			text = cmp.Or(*api.Param, text)
+		}
+	case errors.As(err, &other):
+		status, text = other.HTTPStatusCode, string(other.Body)
 	}
-	for _, name := range []string{"temperature", "max_tokens", "seed", "stop"} {
-		if strings.Contains(api.Message, name) || (api.Param != nil && *api.Param == name) {
-			req.MaxCompletionTokens, req.MaxTokens = p.options.MaxTokens+reasoningTokens, 0
-			req.Temperature, req.Seed, req.Stop = 0, nil, nil
-			return p.client.CreateChatCompletion(ctx, req)
+	if status != http.StatusBadRequest && status != http.StatusUnprocessableEntity || tooLong.MatchString(text) {
+		return ""
+	}
+	for _, p := range parameters {
+		if p.sent(c) && !without[p.name] && p.words.MatchString(text) {
+			return p.name
 		}
 	}
-	return resp, err
+	return ""
 }
 
-// failure turns an error of the call into one that may be shown and recorded.
-func (p *openAI) failure(ctx, call context.Context, ex *trial.Exchange, err error) error {
-	if ctx.Err() != nil {
-		ex.Error = ctx.Err().Error()
-		return ctx.Err()
+// notes says what was left out of a call.
+func notes(c call, without map[string]bool, reasoning bool) []string {
+	var out []string
+	for _, p := range parameters {
+		switch {
+		case !without[p.name] || !p.sent(c):
+		case reasoning && p.name != "response_format":
+			if p.name != "max_tokens" {
+				out = append(out, p.name+": reasoning models take none")
+			}
+		case p.name == "max_tokens":
+			out = append(out, p.name+": the server refused it, and was told max_completion_tokens")
+		default:
+			out = append(out, p.name+": the server refused it")
+		}
 	}
-	out := &CallError{Exchange: ex, text: fmt.Sprintf("model %s: %v", p.options.Model, err)}
-	var api *openai.APIError
-	var request *openai.RequestError
-	switch {
-	case call.Err() != nil:
-		out.cause = call.Err()
-		out.text = fmt.Sprintf("model %s: no answer within %s", p.options.Model, p.options.Timeout)
-	case errors.As(err, &api):
-		out.Status = api.HTTPStatusCode
-	case errors.As(err, &request):
-		out.Status = request.HTTPStatusCode
-	}
-	switch out.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		out.text += "; check OPENAI_API_KEY"
-	case http.StatusNotFound:
-		out.text += "; set OPENAI_MODEL to a model of this server" + p.models(ctx)
-	}
-	out.text = p.redact(out.text)
-	ex.Error = out.text
 	return out
 }
 
-// models names some of the models the key can use, or nothing.
-func (p *openAI) models(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
+func (p *openAI) models(ctx context.Context) ([]string, error) {
 	list, err := p.client.ListModels(ctx)
-	if err != nil || len(list.Models) == 0 {
-		return ""
+	if err != nil {
+		return nil, status(err)
 	}
 	var ids []string
 	for _, m := range list.Models {
 		ids = append(ids, m.ID)
 	}
-	slices.Sort(ids)
-	if len(ids) > 8 {
-		ids = append(ids[:8], "…")
-	}
-	return ": " + strings.Join(ids, ", ")
+	return ids, nil
 }
 
-// apiKey matches OpenAI's keys, also as its errors abbreviate them.
-var apiKey = regexp.MustCompile(`\bsk-[A-Za-z0-9_*\-]{3,}`)
-
-// redact takes the key out of text that came from a server.
-func (p *openAI) redact(text string) string {
-	if len(p.key) > 4 {
-		text = strings.ReplaceAll(text, p.key, "[key]")
+// status finds the HTTP status and the server's own words in an error of the client.
+func status(err error) error {
+	var api *openai.APIError
+	var other *openai.RequestError
+	switch {
+	case errors.As(err, &api):
+		return &statusError{api.HTTPStatusCode, api.Message}
+	case errors.As(err, &other):
+		return &statusError{other.HTTPStatusCode, string(other.Body)}
 	}
-	return apiKey.ReplaceAllString(text, "[key]")
+	return err
 }

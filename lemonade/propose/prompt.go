@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"text/template"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -17,15 +16,37 @@ import (
 //go:embed prompts
 var promptFiles embed.FS
 
+var (
+	exampleParent = promptFile("example_parent.star")
+	exampleAnswer = promptFile("example_answer.star")
+	exampleRecipe = promptFile("example_recipe.star")
+)
+
+func promptFile(name string) string {
+	text, err := promptFiles.ReadFile("prompts/" + name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}
+
+// Examples are the programs that every prompt shows: the parent and the answer of
+// an example. A proposer that only repeats them has found nothing.
+func Examples() []string { return []string{exampleParent, exampleAnswer} }
+
 var prompts = template.Must(template.ParseFS(promptFiles, "prompts/*.tmpl"))
 
 // How much of the history a prompt holds: a small model's context is 8,192
 // tokens, and reading it takes a CPU a second for every hundred.
 const (
-	bestShown     = 3
-	failuresShown = 3
-	programShown  = 6000 // characters of the parent
-	reasonShown   = 400  // characters of an error
+	outcomesShown  = 3    // of the latest rounds
+	outcomesTaught = 8    // of the latest rounds, when the lessons are rewritten
+	failuresShown  = 3    // of the latest
+	othersShown    = 1    // networks of the front beside the parent: a small model copies what it is shown
+	otherShown     = 900  // characters of another network; a longer one is not shown
+	programShown   = 6000 // characters of the parent
+	reasonShown    = 400  // characters of an error
+	lessonsShown   = 600  // characters of the lessons
 )
 
 // messages builds the conversation: what never changes first, so that servers
@@ -33,20 +54,19 @@ const (
 // was wrong with it. Answers before the last one are only summed up. A model that
 // is stuck, with two answers in a row that fail alike, starts the round anew, told
 // what failed: small models mend their first answer or none.
-func messages(r Request) ([]trial.Message, error) {
-	system, err := systemPrompt()
+func messages(r Request, format string) ([]trial.Message, error) {
+	form := form{JSON: format == formatJSON, Fixed: r.Recipe != nil}
+	out, err := opening(form)
 	if err != nil {
 		return nil, err
 	}
-	var asked []trial.Attempt // the turns that the model answered
-	for _, a := range r.Attempts {
-		if a.Exchange != nil && a.Exchange.Answer != "" {
-			asked = append(asked, a)
-		}
-	}
-	view := roundView(r)
+	asked := answeredTurns(r)
+	first := r
+	first.Turn = 0 // what was asked stays as it was asked
+	view := roundView(first, form)
 	anew := stuck(asked)
 	if anew {
+		view.Commands = commandLines(r, form)
 		for _, a := range slices.Backward(asked) {
 			view.fail(fmt.Sprintf("just now: %s: %s", a.State, firstLine(a.Reason)))
 		}
@@ -54,14 +74,6 @@ func messages(r Request) ([]trial.Message, error) {
 	user, err := render("round.tmpl", view)
 	if err != nil {
 		return nil, err
-	}
-	out := []trial.Message{{Role: "system", Content: system}}
-	for i, name := range []string{"example_user.tmpl", "example_answer.tmpl"} {
-		text, err := render(name, map[string]string{"How": how["AMK"]})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, trial.Message{Role: []string{"user", "assistant"}[i], Content: text})
 	}
 	out = append(out, trial.Message{Role: "user", Content: user})
 	if len(asked) == 0 || anew {
@@ -73,7 +85,7 @@ func messages(r Request) ([]trial.Message, error) {
 	for last > 0 && asked[last].Program == "" {
 		last--
 	}
-	repair, err := render("repair.tmpl", repairView(r, asked, last))
+	repair, err := render("repair.tmpl", repairView(r, form, asked, last))
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +94,37 @@ func messages(r Request) ([]trial.Message, error) {
 		trial.Message{Role: "user", Content: repair}), nil
 }
 
-// systemPrompt is the part that is the same in every call.
-var systemPrompt = sync.OnceValues(func() (string, error) {
-	return render("system.tmpl", map[string]any{"Ops": opLines(), "Training": trainingLine(), "Initializers": strings.Join(initializers, ", ")})
-})
+// form is what stays the same in every prompt of a study.
+type form struct {
+	JSON  bool // the answer is a JSON object, else text with a fenced program
+	Fixed bool // the recipe is the study's
+}
+
+// opening is the part that is the same in every call: the system message and an
+// example of a round.
+func opening(f form) ([]trial.Message, error) {
+	system, err := render("system.tmpl", map[string]any{
+		"Ops": opLines(), "Training": trainingLine(), "Initializers": strings.Join(initializers, ", "), "JSON": f.JSON, "Fixed": f.Fixed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	user, err := render("example_user.tmpl", map[string]any{"Parent": exampleParent, "Commands": exampleCommands(f)})
+	if err != nil {
+		return nil, err
+	}
+	return []trial.Message{{Role: "system", Content: system}, {Role: "user", Content: user}, {Role: "assistant", Content: exampleText(f)}}, nil
+}
+
+// answeredTurns are the turns of this round that the model answered.
+func answeredTurns(r Request) (asked []trial.Attempt) {
+	for _, a := range r.Attempts {
+		if a.Exchange != nil && a.Exchange.Answer != "" {
+			asked = append(asked, a)
+		}
+	}
+	return asked
+}
 
 func render(name string, data any) (string, error) {
 	var b bytes.Buffer
@@ -95,26 +134,41 @@ func render(name string, data any) (string, error) {
 	return strings.TrimSpace(b.String()) + "\n", nil
 }
 
-// round is what round.tmpl shows.
+// round is what round.tmpl and lessons.tmpl show.
 type round struct {
-	Task        string
-	Wants       []string
-	Results     []string
-	Failures    []string
-	Parent      string
-	ParentTitle string
-	Commands    []string
+	form
+	Task     string
+	Wants    []string
+	Lessons  string
+	Outcomes []string
+	Failures []string
+	Others   []shown
+	Parent   *shown
+	Commands []string
+	Niche    string
+	Halvings string // how often a first network may halve the image; "" where the input is none
 }
 
-func roundView(r Request) round {
-	v := round{Task: taskLine(r.Task), Wants: wantLines(r), Failures: failureLines(r.History), Commands: commandLines(r.Commands)}
-	if p := r.Parent; p != nil && p.Program != nil {
-		v.Parent = shorten(strings.TrimSpace(p.Program.Source), programShown) + "\n"
-		v.ParentTitle = fmt.Sprintf("trial %d, %s", p.ID, measured(r, *p))
+// shown is a network in a prompt.
+type shown struct{ Title, Program, Layers string }
+
+func roundView(r Request, f form) round {
+	v := round{
+		form: f, Task: taskLine(r.Task), Wants: wantLines(r), Lessons: shorten(r.Lessons, lessonsShown),
+		Outcomes: outcomeLines(r, outcomesShown), Failures: failureLines(r.History),
+		Commands: commandLines(r, f), Niche: nicheLine(r), Halvings: halvings(r.Task.Input),
 	}
-	for _, t := range best(r.History, bestShown) {
-		if r.Parent == nil || t.ID != r.Parent.ID {
-			v.Results = append(v.Results, fmt.Sprintf("trial %d%s: %s", t.ID, codes(t.Commands), measured(r, t)))
+	if p := r.Parent; p != nil && p.Program != nil {
+		v.Parent = &shown{
+			Title:   fmt.Sprintf("trial %d, %s", p.ID, measured(r, *p)),
+			Program: unfenced(shorten(strings.TrimSpace(p.Program.Source), programShown)) + "\n",
+			Layers:  layerLine(p.Program.Network),
+		}
+		for _, t := range others(r) {
+			v.Others = append(v.Others, shown{
+				Title:   fmt.Sprintf("trial %d, %s", t.ID, measured(r, t)),
+				Program: unfenced(strings.TrimSpace(t.Program.Source)) + "\n",
+			})
 		}
 	}
 	return v
@@ -142,6 +196,7 @@ type repair struct {
 	NoProgram, Duplicate, Infeasible bool
 	Forgot                           bool // to write the program, in a later answer
 	Unused                           bool // the text of a copy is another, the network is not
+	JSON                             bool
 	Copy, Note, Reason, Line         string
 	Measured                         string
 	Earlier                          []string
@@ -150,9 +205,9 @@ type repair struct {
 
 // repairView tells what was wrong with the answer of that index, and of the
 // others in a line each.
-func repairView(r Request, asked []trial.Attempt, index int) repair {
+func repairView(r Request, f form, asked []trial.Attempt, index int) repair {
 	last := asked[index]
-	v := repair{Reason: shorten(last.Reason, reasonShown), Note: last.Exchange.Error, Commands: commandLines(r.Commands), Forgot: index < len(asked)-1}
+	v := repair{JSON: f.JSON, Reason: shorten(last.Reason, reasonShown), Note: last.Exchange.Error, Commands: commandLines(r, f), Forgot: index < len(asked)-1}
 	for _, a := range asked[:index] {
 		if a.Reason != last.Reason {
 			v.Earlier = append(v.Earlier, shorten(firstLine(a.Reason), reasonShown/2))

@@ -99,7 +99,7 @@ func TestPromptsGolden(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := messages(c.r())
+			got, err := messages(c.r(), formatFenced)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +157,7 @@ func TestPromptIsBounded(t *testing.T) {
 	for range 3 {
 		r.Attempts = append(r.Attempts, answered(trial.Invalid, long, long))
 	}
-	got, err := messages(r)
+	got, err := messages(r, formatFenced)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,34 +167,32 @@ func TestPromptIsBounded(t *testing.T) {
 }
 
 // The example in the prompt must be what it teaches: two programs that are valid
-// and differ.
+// and differ as its commands say, in both forms.
 func TestExampleIsValid(t *testing.T) {
 	task := Task{Input: arch.Shape{28, 28, 1}, Classes: 10}
-	var programs []*arch.Program
-	for _, name := range []string{"example_user.tmpl", "example_answer.tmpl"} {
-		text, err := render(name, map[string]string{"How": "x"})
-		if err != nil {
-			t.Fatal(err)
+	before := parse(t, Examples()[0], task)
+	for _, f := range []form{{}, {JSON: true}, {Fixed: true}, {JSON: true, Fixed: true}} {
+		answer := read(exampleText(f), nil)
+		after := parse(t, answer.Source, task)
+		for _, code := range []string{"AMK", "ASC", "AR"} {
+			m := moves[code]
+			if a, b := tally(before)[m.what], tally(after)[m.what]; b <= a && (code != "AR" || !f.Fixed) {
+				t.Errorf("%+v: %s: %s went from %g to %g", f, code, m.what, a, b)
+			}
 		}
-		programs = append(programs, parse(t, extract(text, ""), task))
-	}
-	if same(programs[0], programs[1]) {
-		t.Error("the example's answer copies the parent")
-	}
-	for _, code := range []string{"AMK", "ASC", "AR"} {
-		m := moves[code]
-		if a, b := tally(programs[0])[m.what], tally(programs[1])[m.what]; b <= a {
-			t.Errorf("%s: %s went from %g to %g", code, m.what, a, b)
+		if n := len(exampleCommands(f)); answer.Plan == nil || len(answer.Plan.Changes) != n || len(answer.Plan.Expected) != 2 {
+			t.Errorf("%+v: the example has %d commands and the plan %+v", f, n, answer.Plan)
 		}
 	}
 }
 
 // Every operation that a program may call, and every command, is told.
 func TestPromptIsComplete(t *testing.T) {
-	text, err := systemPrompt()
+	all, err := opening(form{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := all[0].Content
 	for _, op := range arch.Ops() {
 		if !op.Internal && !strings.Contains(text, op.Name+"(") {
 			t.Errorf("the prompt does not tell %s", op.Name)

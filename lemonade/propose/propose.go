@@ -1,13 +1,13 @@
 // Package propose turns the expert system's commands into architecture
 // programs. A [Proposer] is asked once per turn with everything it may know in a
 // [Request], and answers with the text of a program; whether the program parses,
-// keeps the limits and is new is for the caller to check. There are three:
+// keeps the limits and is new is for the caller to check. They are:
 //
 //   - rulebook carries the commands out on the parent's network mechanically
 //     (see [Apply]): no language model, always at hand, and the baseline to beat;
 //   - random edits an earlier network at random, commands or not;
 //   - openai asks a language model behind any endpoint that speaks OpenAI's
-//     chat protocol, and mends its answer in repair turns.
+//     chat protocol, and gemini one of Google's: see [Reflector] too.
 //
 // How a command is carried out, and what a language model is told, are
 // Lemonade's own: the papers name the fifteen commands and no more.
@@ -34,6 +34,20 @@ type Proposer interface {
 	Propose(ctx context.Context, r Request) (Proposal, error)
 }
 
+// Reflector is a Proposer that keeps a note of lessons.
+type Reflector interface {
+	Proposer
+	// Reflect writes the lessons anew from the request's history. Errors are as
+	// those of Propose; the exchange is there beside them where something was sent.
+	Reflect(ctx context.Context, r Request) (trial.Lessons, error)
+}
+
+// Replayer is a Proposer that repeats what was recorded.
+type Replayer interface {
+	Reflector
+	Turns(trial int) int // that are recorded of a trial
+}
+
 // Task is what the architectures are for.
 type Task struct {
 	Data         string     // name of the data set
@@ -54,6 +68,9 @@ type Request struct {
 	Turn      int // 0 is the first answer of the round, then the repairs
 	Seed      int64
 	Commands  []trial.Command // the expert system's, most important first
+	Niche     *trial.Niche    // the complexity that is asked for; nil where it is open
+	Lessons   string          // of the study so far
+	Recipe    *arch.Recipe    // that every network is trained with; nil where the program may choose
 	Parent    *trial.Trial    // the trial to change; nil where there is none yet
 	History   trial.History   // the earlier rounds
 	Attempts  []trial.Attempt // the earlier turns of this round, in order
@@ -66,6 +83,7 @@ type Request struct {
 // Proposal is the answer of one turn.
 type Proposal struct {
 	Source   string          // the program's text, unchecked; empty where an answer holds none
+	Plan     *trial.Plan     // what the proposer says about it; may be nil
 	Exchange *trial.Exchange // with the language model, if one was asked, also beside an error
 	Note     string          // what the proposer did, or what was wrong with the answer, in words
 }
@@ -80,6 +98,7 @@ var makers = []maker{
 	{"rulebook", func(Options) (Proposer, error) { return rulebook{}, nil }},
 	{"random", func(Options) (Proposer, error) { return random{}, nil }},
 	{"openai", newOpenAI},
+	{"gemini", newGemini},
 }
 
 // Names lists the proposers that [New] makes.

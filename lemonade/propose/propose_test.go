@@ -2,7 +2,6 @@ package propose
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,70 +12,6 @@ import (
 )
 
 var digits = Task{Data: "digits", Title: "Digits", Input: arch.Shape{8, 8, 1}, Classes: 10, Epochs: 2}
-
-// TestConformance holds every proposer to what a study relies on.
-func TestConformance(t *testing.T) {
-	for _, name := range Names() {
-		t.Run(name, func(t *testing.T) { conform(t, name, makeProposer(t, name)) })
-	}
-}
-
-// makeProposer makes a proposer; a language model is played by a local server
-// that answers most turns with an edit of the parent, and some with less.
-func makeProposer(t *testing.T, name string) Proposer {
-	t.Helper()
-	if name == "openai" {
-		return fakeModel(t)
-	}
-	p, err := New(name, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func conform(t *testing.T, name string, p Proposer) {
-	if p.Name() != name {
-		t.Errorf("its name is %q", p.Name())
-	}
-	t.Run("cancellation", func(t *testing.T) {
-		s := &study{t: t, task: digits, objective: balanced(t)}
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		if _, err := p.Propose(ctx, s.request()); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("rounds", func(t *testing.T) {
-		for _, task := range []Task{digits, cifar} {
-			s := &study{t: t, task: task, objective: balanced(t)}
-			play(t, s, p, 30)
-			if complete := len(s.history.Complete()); complete < 30 {
-				t.Errorf("%s: %d of 30 rounds ended in a program", task.Data, complete)
-			}
-			for i, a := range s.history {
-				for _, b := range s.history[:i] {
-					if a.Program != nil && b.Program != nil && same(a.Program, b.Program) {
-						t.Errorf("%s: trials %d and %d are the same", task.Data, b.ID, a.ID)
-					}
-				}
-			}
-		}
-	})
-	t.Run("same request, same answer", func(t *testing.T) {
-		var sources [2]string
-		for i := range sources {
-			s := &study{t: t, task: digits, objective: balanced(t), seed: 3}
-			play(t, s, p, 5)
-			for _, h := range s.history {
-				sources[i] += h.Program.Source
-			}
-		}
-		if sources[0] != sources[1] {
-			t.Errorf("two runs differ:\n%s\nand\n%s", sources[0], sources[1])
-		}
-	})
-}
 
 // play runs rounds with commands that change from round to round.
 func play(t *testing.T, s *study, p Proposer, rounds int) {

@@ -3,8 +3,10 @@ package propose
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -18,26 +20,53 @@ const (
 	retries        = 4
 )
 
-// httpClient retries what may pass: timeouts, rate limits, faults of the server
-// and of the network. The last response comes through as it is, so that the
-// caller sees the server's own words.
+// Probe returns a context in which a language model is asked once, without
+// retries: for the round after an outage.
+func Probe(ctx context.Context) context.Context { return withoutRetries(ctx) }
+
+type onceKey struct{}
+
+// withoutRetries makes [httpClient] try a request once.
+func withoutRetries(ctx context.Context) context.Context {
+	return context.WithValue(ctx, onceKey{}, true)
+}
+
+// errRedirected ends a call: headers that hold a key must not follow a server's
+// word to another.
+var errRedirected = errors.New("the server sends the call on to another address: use that one as the base URL")
+
+// httpClient retries what may pass: timeouts, conflicts, rate limits, faults of
+// the server and of the network. Its first wait is up to twice as long as wait. The
+// last response comes through as it is, so that the caller sees the server's own
+// words.
 func httpClient(wait time.Duration) *http.Client {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // its lines would hold addresses and headers
 	c.RetryMax = retries
 	c.RetryWaitMin, c.RetryWaitMax = wait, 30*wait
 	c.CheckRetry = retry
-	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.ErrorHandler = passThrough
 	c.Backoff = backoff
+	c.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirected }
 	c.HTTPClient.Transport = bounded{c.HTTPClient.Transport}
 	return c.StandardClient()
 }
 
-func retry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+func passThrough(resp *http.Response, err error, _ int) (*http.Response, error) {
+	if err != nil && resp != nil {
+		resp.Body.Close()
+		return nil, err
 	}
-	if err != nil {
+	return resp, err
+}
+
+func retry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case ctx.Value(onceKey{}) != nil || errors.Is(err, errRedirected):
+		return false, nil
+	case err != nil:
 		return retryablehttp.DefaultRetryPolicy(ctx, nil, err)
 	}
 	switch code := resp.StatusCode; {
@@ -49,24 +78,28 @@ func retry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		}
 		resp.Body.Close()
 		resp.Body = io.NopCloser(bytes.NewReader(body))
-		return !bytes.Contains(body, []byte("insufficient_quota")) && bearable(resp), nil
-	case code == http.StatusRequestTimeout, code >= 500:
-		return bearable(resp), nil
+		return !bytes.Contains(body, []byte("insufficient_quota")) && bearable(ctx, resp), nil
+	case code == http.StatusRequestTimeout, code == http.StatusConflict, code >= 500:
+		return bearable(ctx, resp), nil
 	}
 	return false, nil
 }
 
-// backoff waits as long as the server asks, else twice as long each time.
+// backoff waits as long as the server asks and a little more, else anything up to
+// a limit that doubles each time. The chance in it ("full jitter") keeps clients
+// that failed together from coming back together.
 func backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if wait, ok := retryAfter(resp); ok {
-		return wait
+		return wait + rand.N(least)
 	}
-	return retryablehttp.LinearJitterBackoff(least, 2*least, 1<<attempt-1, nil)
+	return rand.N(min(most, 2*least<<attempt)) + 1
 }
 
-func bearable(resp *http.Response) bool {
+// bearable reports whether the wait that the server asks for, if any, is worth it.
+func bearable(ctx context.Context, resp *http.Response) bool {
 	wait, _ := retryAfter(resp)
-	return wait <= maxRetryAfter
+	end, limited := ctx.Deadline()
+	return wait <= maxRetryAfter && (!limited || wait < time.Until(end))
 }
 
 // retryAfter reads the header of that name: seconds or a date.
@@ -75,8 +108,8 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 		return 0, false
 	}
 	text := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second, true
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 {
+		return time.Duration(min(seconds, 1e6) * float64(time.Second)), true
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, time.Until(at)), true
