@@ -64,6 +64,7 @@ type Options struct {
 	MemoryLimit int64         // bytes a worker may use; default three quarters of what is available when it starts
 	ParseTime   time.Duration // processor time one program may take; default 2 s
 	ParseMemory int64         // bytes the parsing of a program may use; default 512 MiB
+	ParseOnly   bool          // only [Local.Parse] is needed: no XLA plugin is looked for or installed
 	Log         func(string)  // told about long steps: building the worker, installing the plugin
 }
 
@@ -113,7 +114,10 @@ type Local struct {
 	work   sync.WaitGroup // calls of Evaluate
 }
 
-var errClosed = errors.New("evaluate: the evaluator is closed")
+var (
+	errClosed    = errors.New("evaluate: the evaluator is closed")
+	errParseOnly = errors.New("evaluate: it was opened to parse programs alone: open it without Options.ParseOnly")
+)
 
 // Open makes this machine ready to evaluate: it finds or builds the worker,
 // checks that both speak the same protocol, finds or installs the XLA plugin and
@@ -140,6 +144,9 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 		_ = l.Close()
 		return nil, err
 	}
+	if o.ParseOnly {
+		return l, nil
+	}
 	if l.about, err = openBackend(ctx, o, filepath.Join(dir, "plugins")); err != nil {
 		_ = l.Close()
 		return nil, err
@@ -147,7 +154,7 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	return l, nil
 }
 
-// Describe says on what this machine trains.
+// Describe says on what this machine trains; with Options.ParseOnly, nothing.
 func (l *Local) Describe() Description { return l.about }
 
 // Parse runs the program in a worker under the options' limits of time and
@@ -196,6 +203,9 @@ func openBackend(ctx context.Context, o Options, dir string) (Description, error
 
 // Evaluate trains and measures the job's network in a worker of its own.
 func (l *Local) Evaluate(ctx context.Context, job trial.Job, progress func(trial.Progress)) (trial.Result, error) {
+	if l.options.ParseOnly {
+		return trial.Result{}, errParseOnly
+	}
 	if job.Network == nil {
 		return trial.Result{}, errors.New("evaluate: the job has no network")
 	}

@@ -1,0 +1,60 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Recorded is the [Evaluator] that trains nothing: it answers with what a study
+// measured for the same network with the same recipe, and fails as that did. A
+// trial that broke a limit after it was measured is Complete again, for the
+// objective to judge. A network that the study never measured is an error, since
+// no trial of a replay can be measured then.
+func Recorded(h trial.History, about Description) Evaluator { return recorded{h, about} }
+
+type recorded struct {
+	history trial.History
+	about   Description
+}
+
+func (e recorded) Describe() Description { return e.about }
+
+func (e recorded) Evaluate(ctx context.Context, job trial.Job, _ func(trial.Progress)) (trial.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return trial.Result{}, err
+	}
+	if job.Network == nil {
+		return trial.Result{}, errors.New("evaluate: the job has no network")
+	}
+	hash := job.Network.Hash()
+	i := slices.IndexFunc(e.history, func(t trial.Trial) bool {
+		return measured(t) && t.Hash == hash && t.Program.Recipe == job.Recipe
+	})
+	if i < 0 {
+		return trial.Result{}, fmt.Errorf("evaluate: the network %s with this recipe is not among the %d recorded trials: replay the study with the same options and the same version of this program, or train it in a study of its own", hash, len(e.history))
+	}
+	t := e.history[i]
+	out := trial.Result{
+		State: t.State, Reason: t.Reason, Metrics: trial.Metrics{}, Curve: slices.Clone(t.Curve), Seconds: maps.Clone(t.Seconds),
+		Device: e.about.Device, Engine: e.about.Engine,
+	}
+	if t.State == trial.Infeasible {
+		out.State, out.Reason = trial.Complete, ""
+	}
+	for name, m := range t.Metrics {
+		if info, _ := name.Info(); !info.Static {
+			out.Metrics[name] = m
+		}
+	}
+	return out, nil
+}
+
+// measured reports whether a trial went through its evaluation.
+func measured(t trial.Trial) bool {
+	return t.Program != nil && (t.State == trial.Complete || t.State == trial.Failed || t.State == trial.Infeasible)
+}
