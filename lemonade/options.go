@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
+	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
@@ -25,18 +27,41 @@ import (
 type Options struct {
 	Data         string                   // a name of [datasets.Names]; needed to create a study
 	Proposer     string                   // "rulebook" (default), "random" or "openai"
-	Prefer       string                   // a preset of [objective.Presets]; default "balanced"
+	Prefer       string                   // a preset of [objective.Presets], or "none" where Wants are all; default "balanced"
 	Wants        []objective.Want         // win over the preset, metric by metric
 	Limits       map[trial.Metric]float64 // hard limits, in each metric's unit
 	TrainSamples int                      // drawn stratified from the training split; default all
 	Epochs       int                      // per trial; default 10
 	Seed         int64                    // default 1
+	Axes         []trial.Metric           // of the Pareto front; default [objective.DefaultAxes]
+	Recipe       string                   // "free" (default): programs choose theirs; "fixed": all are trained with [arch.DefaultRecipe]
+	Rules        string                   // path of a rule book, whose text is stored; default the built-in one
+	Without      []Part                   // parts of the method that are switched off, to measure what they are worth
+	Replay       string                   // study whose proposals and measurements are replayed; of proposer "replay" alone
+	Lag          *int                     // 1: the next proposal is asked for while a network is trained; 0: after it; default 0 for a model on this machine, else 1
 
 	Dir       string             // studies folder; default [DefaultDir]
-	LLM       propose.Options    // model and address of a language model; the key comes from the environment alone
+	LLM       propose.Options    // the language model, its caps and its address; only model and temperature are stored
 	Evaluator evaluate.Evaluator // default: worker processes on this machine
 	Log       func(string)       // told about long steps, such as building the worker
 }
+
+// Part is a part of the method that can be switched off.
+type Part string
+
+// The parts.
+const (
+	Expert   Part = "expert"   // without: a proposer gets no commands; the parent is the most effective trial
+	Advice   Part = "advice"   // without: the commands are drawn at random, a placebo
+	Feedback Part = "feedback" // without: a proposer sees no measurement, no failure and no earlier network but its parent
+	Loop     Part = "loop"     // without: every round is a first one, with the task alone
+	Repair   Part = "repair"   // without: one answer a round
+	Lessons  Part = "lessons"  // without: no note of lessons is kept
+	Niches   Part = "niches"   // without: no complexity is asked for
+)
+
+// Parts lists the parts of the method that can be switched off.
+var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches}
 
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {
@@ -49,6 +74,14 @@ type settings struct {
 	TrainSamples int              `json:"train_samples"`
 	Epochs       int              `json:"epochs"`
 	Seed         int64            `json:"seed"`
+	Axes         []trial.Metric   `json:"axes,omitempty"`
+	Recipe       string           `json:"recipe,omitempty"`
+	Rules        string           `json:"rules,omitempty"` // text of the rule book; "" is the built-in one
+	Without      []Part           `json:"without,omitempty"`
+	Replay       string           `json:"replay,omitempty"`
+	Lag          int              `json:"lag,omitempty"`
+	Model        string           `json:"model,omitempty"`
+	Temperature  float64          `json:"temperature,omitempty"` // of the model; 0 without one
 }
 
 type limits = map[trial.Metric]float64
@@ -67,33 +100,102 @@ func (o Options) settings() (settings, error) {
 	s := settings{
 		Data: o.Data, Proposer: o.Proposer, Prefer: o.Prefer, Wants: o.Wants, Limits: o.Limits,
 		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Seed: o.Seed,
+		Axes: o.Axes, Recipe: o.Recipe, Without: o.Without,
 	}
 	setDefault(&s.Proposer, "rulebook")
 	setDefault(&s.Prefer, "balanced")
 	setDefault(&s.Epochs, 10)
 	setDefault(&s.Seed, 1)
+	setDefault(&s.Recipe, freeRecipe)
 
 	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if s.Data == "" {
-		faults = append(faults, fmt.Errorf("data: none is named for a new study: choose one of %s", strings.Join(datasets.Names(), ", ")))
+		fault("data: none is named for a new study: choose one of %s", strings.Join(datasets.Names(), ", "))
 	} else if info, err := datasets.Lookup(s.Data); err != nil {
-		faults = append(faults, fmt.Errorf("data: %w", err))
+		fault("data: %w", err)
 	} else if most := info.Available(); s.TrainSamples < 0 || s.TrainSamples > most {
-		faults = append(faults, fmt.Errorf("train samples: %d is not between 1 and the %d of %s that are left for training (0 takes all)", s.TrainSamples, most, info.Title))
+		fault("train samples: %d is not between 1 and the %d of %s that are left for training (0 takes all)", s.TrainSamples, most, info.Title)
 	} else if s.TrainSamples > 0 && s.TrainSamples < len(info.ClassNames) {
-		faults = append(faults, fmt.Errorf("train samples: %d are fewer than the %d classes of %s", s.TrainSamples, len(info.ClassNames), info.Title))
-	}
-	if names := propose.Names(); !slices.Contains(names, s.Proposer) {
-		faults = append(faults, fmt.Errorf("proposer: %q is unknown: choose one of %s", s.Proposer, strings.Join(names, ", ")))
+		fault("train samples: %d are fewer than the %d classes of %s", s.TrainSamples, len(info.ClassNames), info.Title)
 	}
 	if s.Epochs < 1 || s.Epochs > 10_000 {
-		faults = append(faults, fmt.Errorf("epochs: %d is not between 1 and 10000", s.Epochs))
+		fault("epochs: %d is not between 1 and 10000", s.Epochs)
+	}
+	if s.Recipe != freeRecipe && s.Recipe != fixedRecipe {
+		fault("recipe: %q is neither %s nor %s", s.Recipe, freeRecipe, fixedRecipe)
+	}
+	for _, part := range s.Without {
+		if !slices.Contains(Parts, part) {
+			fault("without: there is no part %q: choose among %q", part, Parts)
+		}
 	}
 	if _, err := s.objective(); err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, s.readRules(o.Rules), s.chooseModel(o))
 	return s, errors.Join(faults...)
 }
+
+// What Options.Recipe may be.
+const (
+	freeRecipe  = "free"
+	fixedRecipe = "fixed"
+)
+
+// readRules stores the text of the rule book, so that the study does not change
+// with the file.
+func (s *settings) readRules(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
+	if _, err := expert.Parse(path, text); err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
+	s.Rules = string(text)
+	return nil
+}
+
+// chooseModel stores which language model is asked, and decides on the lag.
+func (s *settings) chooseModel(o Options) error {
+	if s.Proposer == replay {
+		return errors.New("replay: name the study to replay")
+	}
+	if names := propose.Names(); !slices.Contains(names, s.Proposer) {
+		return fmt.Errorf("proposer: %q is unknown: choose one of %s, or %s", s.Proposer, strings.Join(names, ", "), replay)
+	}
+	model, temperature, local, err := o.LLM.Resolve(s.Proposer)
+	if err != nil {
+		return err
+	}
+	s.Model, s.Temperature = model, temperature
+	switch {
+	case o.Lag == nil && !local:
+		s.Lag = 1
+	case o.Lag != nil && (*o.Lag < 0 || *o.Lag > 1):
+		return fmt.Errorf("lag: %d is neither 0 nor 1", *o.Lag)
+	case o.Lag != nil:
+		s.Lag = *o.Lag
+	}
+	return nil
+}
+
+// replay is the proposer that repeats what another study recorded.
+const replay = "replay"
+
+// rules is the study's rule book.
+func (s settings) rules() (*expert.RuleBook, error) {
+	if s.Rules == "" {
+		return expert.Default(), nil
+	}
+	return expert.Parse("the study's rule book", []byte(s.Rules))
+}
+
+func (s settings) without(p Part) bool { return slices.Contains(s.Without, p) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T
@@ -102,13 +204,25 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// noPreset is the Options.Prefer that leaves the wants to Options.Wants alone.
+const noPreset = "none"
+
 // objective is the preset with the study's own wants and limits over it.
 func (s settings) objective() (objective.Objective, error) {
-	preset, err := objective.Preset(s.Prefer)
+	preset, err := []objective.Want(nil), error(nil)
+	if s.Prefer != noPreset {
+		preset, err = objective.Preset(s.Prefer)
+	} else if len(s.Wants) == 0 {
+		err = fmt.Errorf("%q leaves nothing to want: name a want, or a preset of %s", noPreset, strings.Join(objective.Presets(), ", "))
+	}
 	if err != nil {
 		return objective.Objective{}, fmt.Errorf("prefer: %w", err)
 	}
-	return objective.New(objective.Merge(preset, s.Wants), s.Limits)
+	wanted, err := objective.New(objective.Merge(preset, s.Wants), s.Limits)
+	if err != nil || len(s.Axes) == 0 {
+		return wanted, err
+	}
+	return wanted.On(s.Axes...)
 }
 
 // reopen reports every option that differs from the stored one.
@@ -127,6 +241,24 @@ func (s settings) reopen(o Options) error {
 	check("train samples", o.TrainSamples != 0, o.TrainSamples == s.TrainSamples, s.TrainSamples, o.TrainSamples)
 	check("epochs", o.Epochs != 0, o.Epochs == s.Epochs, s.Epochs, o.Epochs)
 	check("seed", o.Seed != 0, o.Seed == s.Seed, s.Seed, o.Seed)
+	check("axes", len(o.Axes) > 0, slices.Equal(o.Axes, s.Axes), s.Axes, o.Axes)
+	check("recipe", o.Recipe != "", o.Recipe == s.Recipe, s.Recipe, o.Recipe)
+	check("without", len(o.Without) > 0, slices.Equal(o.Without, s.Without), s.Without, o.Without)
+	check("replay", o.Replay != "", o.Replay == s.Replay, s.Replay, o.Replay)
+	check("model", o.LLM.Model != "", o.LLM.Model == s.Model, s.Model, o.LLM.Model)
+	if o.Lag != nil {
+		check("lag", true, *o.Lag == s.Lag, s.Lag, *o.Lag)
+	}
+	if t := o.LLM.Temperature; t != nil {
+		check("temperature", true, *t == s.Temperature, s.Temperature, *t)
+	}
+	if o.Rules != "" {
+		given := settings{}
+		if err := given.readRules(o.Rules); err != nil {
+			faults = append(faults, err)
+		}
+		check("rules", true, given.Rules == s.Rules, "another text", o.Rules)
+	}
 	return errors.Join(faults...)
 }
 

@@ -6,43 +6,56 @@ import (
 
 // Report is a study as scripts read it: the JSON of "lemonade show --json".
 type Report struct {
-	Name        string        `json:"name"`
-	Data        string        `json:"data"`
-	Trials      []TrialReport `json:"trials"`
-	Front       []int         `json:"front"`       // ids
-	Hypervolume float64       `json:"hypervolume"` // share of the reference box, 0..1
-	Best        *int          `json:"best"`        // id; null before the first complete trial
+	Name        string         `json:"name"`
+	Data        string         `json:"data"`
+	Proposer    string         `json:"proposer"`
+	Model       string         `json:"model"` // the language model; "" without one
+	Seed        int64          `json:"seed"`
+	Trials      []TrialReport  `json:"trials"`
+	Front       []int          `json:"front"`       // ids
+	Hypervolume float64        `json:"hypervolume"` // share of the reference box, 0..1
+	Best        *int           `json:"best"`        // id; null before the first complete trial
+	Lessons     string         `json:"lessons"`     // the latest
+	Spent       trial.Spending `json:"spent"`       // on language models
 }
 
 // TrialReport is one trial of a [Report].
 type TrialReport struct {
-	ID            int             `json:"id"`
-	State         trial.State     `json:"state"`
-	Reason        string          `json:"reason"`
-	Proposer      string          `json:"proposer"`
-	Parent        int             `json:"parent"` // id; 0 where there is none
-	Commands      []trial.Command `json:"commands"`
-	Program       string          `json:"program"`
-	Hash          string          `json:"hash"`
-	Params        int64           `json:"params"`
-	MACs          int64           `json:"macs"`
-	Attempts      []trial.Attempt `json:"attempts"`
-	Runs          int             `json:"runs"`
-	Metrics       trial.Metrics   `json:"metrics"`
-	Curve         []trial.Epoch   `json:"curve"`
-	Effectiveness *float64        `json:"effectiveness"` // null where it is unknown
-	Weights       string          `json:"weights"`
+	ID            int                `json:"id"`
+	State         trial.State        `json:"state"`
+	Reason        string             `json:"reason"`
+	Proposer      string             `json:"proposer"`
+	Parent        int                `json:"parent"` // id; 0 where there is none
+	Commands      []trial.Command    `json:"commands"`
+	Dropped       []trial.Dropped    `json:"dropped"`
+	Niche         *trial.Niche       `json:"niche"`   // null where it was open
+	Lessons       *trial.Lessons     `json:"lessons"` // null where they were not rewritten before this round
+	Program       string             `json:"program"`
+	Hash          string             `json:"hash"`
+	Params        int64              `json:"params"`
+	MACs          int64              `json:"macs"`
+	Attempts      []trial.Attempt    `json:"attempts"`
+	Runs          int                `json:"runs"`
+	Metrics       trial.Metrics      `json:"metrics"`
+	Curve         []trial.Epoch      `json:"curve"`
+	Seconds       map[string]float64 `json:"seconds"`       // of the evaluation, by phase
+	Effectiveness *float64           `json:"effectiveness"` // null where it is unknown
+	Weights       string             `json:"weights"`
 }
 
 // Report describes the study as it was last read.
 func (s *Study) Report() Report {
-	r := Report{Name: s.name, Data: s.Data(), Trials: []TrialReport{}, Front: append([]int{}, s.Front()...), Hypervolume: s.Hypervolume()}
-	for _, t := range s.trials {
+	trials := s.Trials()
+	r := Report{
+		Name: s.name, Data: s.Data(), Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
+		Trials: []TrialReport{}, Front: append([]int{}, s.Front()...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+	}
+	for _, t := range trials {
 		row := TrialReport{
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
-			Commands: append([]trial.Command{}, t.Commands...), Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
+			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
 			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics,
-			Curve: append([]trial.Epoch{}, t.Curve...), Effectiveness: t.Effectiveness, Weights: t.Weights,
+			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Effectiveness: t.Effectiveness, Weights: t.Weights,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source

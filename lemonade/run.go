@@ -2,11 +2,9 @@ package lemonade
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
-	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -14,37 +12,43 @@ import (
 type RunOptions struct {
 	Trials int         // in total, those of earlier runs included
 	Stop   Stop        // end sooner
-	On     func(Event) // called from Run's goroutine, in order; may be nil
+	On     func(Event) // never called by two goroutines at once; may be nil
 }
 
 // Run carries the study on until it has the number of trials asked for. It is the
 // papers' algorithm, one round after the other:
 //
-//	advise  the expert system turns the history into commands
-//	propose the proposer turns the commands into a program that parses,
-//	        keeps the limits and is new, within its repair turns
+//	prepare the expert system turns the history into commands, and the proposer
+//	        turns the commands into a program that parses, keeps the limits and
+//	        is new, within its repair turns
 //	measure a worker process trains the network and measures it
 //	score   the objective weighs the measurements; all is recorded
+//
+// With a lag of 1 the next round is prepared while a network is trained, on what
+// was known before that training.
 //
 // A trial that was interrupted earlier comes first and keeps its id. Run returns
 // nil when it is through or a condition of Stop holds, [record.ErrRunning] where
 // another process runs the study, and ctx.Err() when it is cancelled; nothing is
 // lost then.
 func (s *Study) Run(ctx context.Context, o RunOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
 	r, err := s.start(ctx, o)
 	if err != nil {
+		cancel()
 		return err
 	}
 	defer r.close()
+	defer r.ahead.wait()
+	defer cancel()
 	for !r.finished() {
-		t, err := r.next(ctx)
+		id := r.undone()
+		t, err := r.prepared(ctx, id)
 		if err != nil {
 			return err
 		}
-		if t.State == trial.Waiting {
-			if err := r.propose(ctx, &t); err != nil {
-				return err
-			}
+		if r.settings.Lag > 0 && id < o.Trials {
+			r.prepareAhead(ctx, id+1)
 		}
 		if t.State == trial.Running {
 			if err := r.measure(ctx, &t); err != nil {
@@ -58,51 +62,6 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 	return nil
 }
 
-// next returns the interrupted trial, or a new one with the expert's commands.
-func (r *runner) next(ctx context.Context) (trial.Trial, error) {
-	if n := len(r.trials); n > 0 && !r.trials[n-1].State.Done() {
-		return r.trials[n-1], nil
-	}
-	t := trial.Trial{ID: len(r.trials) + 1, State: trial.Waiting, Proposer: r.proposer.Name(), Started: time.Now()}
-	advice, err := r.rules.Advise(expert.Input{
-		History: r.trials, Objective: r.objective, Trial: t.ID,
-		Task: expert.Task{Name: r.info.Name, Input: r.info.Shape, Classes: len(r.info.ClassNames)},
-	})
-	if err != nil {
-		return t, fmt.Errorf("trial %d: the expert system: %w", t.ID, err)
-	}
-	t.Parent, t.Commands = advice.Parent, advice.Commands
-	r.trials = append(r.trials, t)
-	if err := r.save(ctx, t); err != nil {
-		return t, err
-	}
-	r.run.On(Event{Kind: Began, Trial: t})
-	return t, nil
-}
-
-// propose asks for a program until one is accepted: by the study's proposer
-// first, then by the rule book. The trial is Running afterwards, or has ended as
-// its last attempt did.
-func (r *runner) propose(ctx context.Context, t *trial.Trial) error {
-	if n := len(t.Attempts); n > 0 && t.Attempts[n-1].State == trial.Complete { // interrupted before it was accepted
-		return r.acceptAgain(ctx, t)
-	}
-	if turns := len(t.Attempts); turns <= repairs { // else an interrupted trial had come as far as the rule book
-		if err := r.ask(ctx, t, r.proposer, turns, repairs); err != nil || t.State == trial.Running {
-			return err
-		}
-	}
-	if r.proposer.Name() != r.fallback.Name() {
-		r.run.On(Event{Kind: Note, Trial: *t, Text: fmt.Sprintf("trial %d: no program of %s was accepted, the rule book proposes", t.ID, r.proposer.Name())})
-		if err := r.ask(ctx, t, r.fallback, len(t.Attempts), len(t.Attempts)+repairs); err != nil || t.State == trial.Running {
-			return err
-		}
-	}
-	last := t.Attempts[len(t.Attempts)-1]
-	t.State, t.Reason = last.State, last.Reason
-	return nil
-}
-
 // measure trains the network in a worker. The record says so before it begins,
 // and how often it did.
 func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
@@ -112,20 +71,29 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	}
 	job := r.job(t.Program)
 	job.Weights = r.weightsFile(t.ID)
+	profiling := false
 	result, err := r.evaluator.Evaluate(ctx, job, func(p trial.Progress) {
-		r.run.On(Event{Kind: Progress, Trial: *t, Progress: &p})
+		if p.Phase == trial.PhaseProfile && !profiling {
+			profiling = true
+			r.ahead.quiet.Lock()
+		}
+		r.emit(Event{Kind: Progress, Trial: *t, Progress: &p})
 	})
+	if profiling {
+		r.ahead.quiet.Unlock()
+	}
 	if err != nil {
 		return err // the trial stays Running: the next run takes it up again
 	}
-	t.State, t.Reason, t.Curve = result.State, result.Reason, result.Curve
+	t.State, t.Reason, t.Curve, t.Seconds = result.State, result.Reason, result.Curve, result.Seconds
 	for name, m := range result.Metrics {
 		t.Metrics[name] = m
 	}
-	if t.State == trial.Complete {
-		t.Weights = job.Weights
-	} else {
+	switch _, err := os.Stat(job.Weights); {
+	case t.State != trial.Complete:
 		_ = os.Remove(job.Weights) // there are some where it failed after the training
+	case err == nil: // an evaluator of another kind writes none
+		t.Weights = job.Weights
 	}
 	return nil
 }
@@ -149,6 +117,6 @@ func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 	if err := r.save(ctx, *t); err != nil {
 		return err
 	}
-	r.run.On(Event{Kind: Ended, Trial: *t})
+	r.emit(Event{Kind: Ended, Trial: *t})
 	return r.keepFront(ctx)
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lemo-nade/lemonade/datasets"
@@ -24,23 +26,20 @@ type runner struct {
 	began     time.Time
 	rules     *expert.RuleBook
 	proposer  propose.Proposer
-	fallback  propose.Proposer // the rule book
+	fallback  propose.Proposer // the rule book, where it is not the proposer itself
+	outage    atomic.Bool      // of the proposer, in the latest round
 	parser    evaluate.Parser
 	evaluator evaluate.Evaluator
 	engine    string
 	precision string
 	data      trial.Data
+	ahead     ahead
+	telling   sync.Mutex
 	closers   []func() error
 }
 
-// repairs is how often a proposer may mend its answer in one round.
-const repairs = 3
-
 func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) {
-	if o.On == nil {
-		o.On = func(Event) {}
-	}
-	r := &runner{Study: s, run: o, began: time.Now(), rules: expert.Default()}
+	r := &runner{Study: s, run: o, began: time.Now()}
 	if o.Trials < 1 {
 		return nil, fmt.Errorf("trials: %d is not a positive number", o.Trials)
 	}
@@ -71,27 +70,81 @@ func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) 
 		return nil, fmt.Errorf("study %q: data: it was created on %s and the files now are %s: restore them, or begin a study of another name", s.name, s.settings.Fingerprint, got)
 	}
 	r.data = trial.Data{Name: ref.Name, Dir: ref.Dir, TrainSamples: s.settings.TrainSamples, Fingerprint: s.settings.Fingerprint}
-	if r.proposer, err = propose.New(s.settings.Proposer, s.options.LLM); err != nil {
-		return nil, err
+	if s.settings.Replay != "" {
+		return r, r.useRecord(ctx)
 	}
-	if r.fallback, err = propose.New("rulebook", propose.Options{}); err != nil {
-		return nil, err
+	return r, r.useProposer(ctx)
+}
+
+// useProposer sets the study's proposer, rule book and evaluator up.
+func (r *runner) useProposer(ctx context.Context) (err error) {
+	if r.rules, err = r.settings.rules(); err != nil {
+		return err
 	}
-	local, err := evaluate.Open(ctx, evaluate.Options{Log: func(text string) {
-		s.options.Log(text)
-		r.run.On(Event{Kind: Note, Text: text})
-	}})
+	llm := r.options.LLM
+	llm.Spent = r.trials.Spent()
+	if r.settings.Model != "" {
+		llm.Model, llm.Temperature = r.settings.Model, &r.settings.Temperature
+	}
+	if r.proposer, err = propose.New(r.settings.Proposer, llm); err != nil {
+		return err
+	}
+	if r.settings.Proposer != "rulebook" {
+		if r.fallback, err = propose.New("rulebook", propose.Options{}); err != nil {
+			return err
+		}
+	}
+	local, err := r.openLocal(ctx, evaluate.Options{})
+	if err != nil {
+		return err
+	}
+	r.evaluator = local
+	if r.options.Evaluator != nil {
+		r.evaluator = r.options.Evaluator
+	}
+	about := r.evaluator.Describe()
+	r.engine, r.precision = about.Engine, about.Precision
+	return nil
+}
+
+// useRecord takes proposals and measurements from the study that is replayed.
+// Only programs are parsed; no network is trained and no model asked.
+func (r *runner) useRecord(ctx context.Context) (err error) {
+	if r.rules, err = r.settings.rules(); err != nil {
+		return err
+	}
+	recorded, err := r.store.Trials(ctx, r.settings.Replay)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, t := range recorded {
+		if t.State.Done() {
+			done++
+		}
+	}
+	if r.run.Trials > done {
+		return fmt.Errorf("trials: %d are more than the %d finished ones of study %q, which is replayed", r.run.Trials, done, r.settings.Replay)
+	}
+	r.proposer = propose.NewReplay(recorded)
+	r.evaluator = evaluate.Recorded(recorded, evaluate.Description{Engine: "recorded"})
+	r.engine = r.evaluator.Describe().Engine
+	_, err = r.openLocal(ctx, evaluate.Options{ParseOnly: true})
+	return err
+}
+
+func (r *runner) openLocal(ctx context.Context, o evaluate.Options) (*evaluate.Local, error) {
+	o.Log = func(text string) {
+		r.options.Log(text)
+		r.emit(Event{Kind: Note, Text: text})
+	}
+	local, err := evaluate.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	r.closers = append(r.closers, local.Close)
-	r.parser, r.evaluator = local, local
-	if s.options.Evaluator != nil {
-		r.evaluator = s.options.Evaluator
-	}
-	about := r.evaluator.Describe()
-	r.engine, r.precision = about.Engine, about.Precision
-	return r, nil
+	r.parser = local
+	return local, nil
 }
 
 func (r *runner) close() {
@@ -100,12 +153,32 @@ func (r *runner) close() {
 	}
 }
 
+// emit tells the caller, one event at a time.
+func (r *runner) emit(e Event) {
+	if r.run.On == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.run.On(e)
+}
+
+// undone is the id of the first trial that has not ended, or of the next one.
+func (r *runner) undone() int {
+	trials := r.Trials()
+	if i := slices.IndexFunc(trials, func(t trial.Trial) bool { return !t.State.Done() }); i >= 0 {
+		return trials[i].ID
+	}
+	return len(trials) + 1
+}
+
 // finished reports whether the run has what was asked for.
 func (r *runner) finished() bool {
-	if n := len(r.trials); n > 0 && !r.trials[n-1].State.Done() {
+	trials := r.Trials()
+	if r.undone() <= len(trials) {
 		return false // the interrupted trial comes first
 	}
-	if len(r.trials) >= r.run.Trials {
+	if len(trials) >= r.run.Trials {
 		return true
 	}
 	if r.run.Stop.Time > 0 && time.Since(r.began) >= r.run.Stop.Time {
@@ -113,107 +186,46 @@ func (r *runner) finished() bool {
 	}
 	if r.run.Stop.Energy > 0 {
 		kWh := 0.0
-		for _, t := range r.trials {
+		for _, t := range trials {
 			kWh += t.Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
 		}
 		if kWh >= r.run.Stop.Energy {
 			return true
 		}
 	}
-	return r.run.Stop.Target && slices.ContainsFunc(r.trials.Complete(), func(t trial.Trial) bool {
+	return r.run.Stop.Target && slices.ContainsFunc(trials.Complete(), func(t trial.Trial) bool {
 		return r.objective.TargetsMet(t.Metrics)
 	})
 }
 
-// ask gives one proposer the turns first to last.
-func (r *runner) ask(ctx context.Context, t *trial.Trial, p propose.Proposer, first, last int) error {
-	for turn := first; turn <= last && t.State == trial.Waiting; turn++ {
-		r.run.On(Event{Kind: Asking, Trial: *t, Text: p.Name()})
-		proposal, err := p.Propose(ctx, r.request(t, turn))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		a := trial.Attempt{Turn: turn, Proposer: p.Name(), State: trial.Invalid, Program: proposal.Source, Exchange: proposal.Exchange}
-		var program *arch.Program
-		if err != nil {
-			a.Reason = err.Error()
-		} else {
-			program, a.State, a.Reason, err = r.check(ctx, proposal.Source)
-			if err != nil {
-				return err
-			}
-			if a.State == trial.Complete {
-				a.Reason = proposal.Note
-			}
-		}
-		if program != nil {
-			a.Hash = program.Network.Hash()
-		}
-		if err := r.store.AddAttempt(context.WithoutCancel(ctx), r.name, t.ID, a); err != nil {
-			return err
-		}
-		t.Attempts = append(t.Attempts, a)
-		if a.State == trial.Complete {
-			if err := r.accept(t, p.Name(), program); err != nil {
-				return err
-			}
-		}
-		r.trials[t.ID-1] = *t
-		r.run.On(Event{Kind: Answered, Trial: *t})
-		if errors.As(err, new(*propose.CallError)) {
-			break // the model is out of reach: asking again in this round would only wait
-		}
-	}
-	return nil
-}
-
-func (r *runner) request(t *trial.Trial, turn int) propose.Request {
-	req := propose.Request{
-		Task: propose.Task{
-			Data: r.info.Name, Title: r.info.Title, Input: r.info.Shape, Classes: len(r.info.ClassNames), ClassNames: r.info.ClassNames,
-			TrainSamples: r.settings.TrainSamples, Epochs: r.settings.Epochs,
-		},
-		Objective: r.objective, Trial: t.ID, Turn: turn, Seed: r.settings.Seed,
-		Commands: t.Commands, History: r.trials[:t.ID-1], Attempts: t.Attempts,
-		Known: func(p *arch.Program) (int, bool) {
-			id := r.known(p)
-			return id, id > 0
-		},
-	}
-	if parent, ok := r.trials.ByID(t.Parent); ok {
-		req.Parent = &parent
-	}
-	return req
-}
-
-// check runs a program with symbolic tensors and holds it against the limits and
-// against what was tried before. A returned error is not the program's.
-func (r *runner) check(ctx context.Context, source string) (_ *arch.Program, _ trial.State, reason string, _ error) {
+// parse runs a program, and sets the study's recipe where that is fixed.
+func (r *runner) parse(ctx context.Context, source string) (*arch.Program, error) {
 	program, err := r.parser.Parse(ctx, source, r.info.Shape, len(r.info.ClassNames))
-	if ctx.Err() != nil {
-		return nil, "", "", ctx.Err()
+	if fixed := r.recipe(); err == nil && fixed != nil {
+		program.Recipe = *fixed
 	}
-	if wrong := (*evaluate.ProgramError)(nil); errors.As(err, &wrong) {
-		return nil, trial.Invalid, wrong.Error(), nil
-	} else if err != nil {
-		return nil, "", "", err
+	return program, err
+}
+
+// recipe is what every network is trained with, nil where the program chooses.
+func (r *runner) recipe() *arch.Recipe {
+	if r.settings.Recipe != fixedRecipe {
+		return nil
 	}
-	if reason := r.objective.Infeasible(trial.Static(program.Network.Costs())); reason != "" {
-		return program, trial.Infeasible, reason, nil
-	}
-	if id := r.known(program); id > 0 {
-		return program, trial.Duplicate, fmt.Sprintf("the same network with the same recipe was trial %d", id), nil
-	}
-	return program, trial.Complete, "", nil
+	fixed := arch.DefaultRecipe
+	return &fixed
 }
 
 // known returns the id of the trial that has the program's trial key, or 0.
 func (r *runner) known(p *arch.Program) int {
+	if fixed := r.recipe(); fixed != nil {
+		p = &arch.Program{Source: p.Source, Network: p.Network, Recipe: *fixed}
+	}
 	key, err := trial.Key(r.job(p), r.engine)
 	if err != nil {
 		return 0
 	}
-	for _, t := range r.trials {
+	for _, t := range r.Trials() {
 		if t.Key == key {
 			return t.ID
 		}
@@ -228,38 +240,25 @@ func (r *runner) job(p *arch.Program) trial.Job {
 	}
 }
 
-func (r *runner) accept(t *trial.Trial, proposer string, program *arch.Program) error {
-	key, err := trial.Key(r.job(program), r.engine)
-	if err != nil {
-		return err
+// roundTimeout is how long the turns of one proposer may take in a round.
+func (r *runner) roundTimeout() time.Duration {
+	if d := r.options.LLM.RoundTimeout; d > 0 {
+		return d
 	}
-	t.State, t.Proposer, t.Program, t.Key = trial.Running, proposer, program, key
-	t.Hash, t.Costs = program.Network.Hash(), program.Network.Costs()
-	t.Metrics = trial.Static(t.Costs)
-	return nil
-}
-
-// acceptAgain takes up the program that was answered last.
-func (r *runner) acceptAgain(ctx context.Context, t *trial.Trial) error {
-	last := t.Attempts[len(t.Attempts)-1]
-	program, err := r.parser.Parse(ctx, last.Program, r.info.Shape, len(r.info.ClassNames))
-	if err != nil {
-		return fmt.Errorf("trial %d: its recorded program: %w", t.ID, err)
-	}
-	return r.accept(t, last.Proposer, program)
+	return 15 * time.Minute
 }
 
 // save writes the trial, also when the run is being cancelled, and keeps the
 // history in step.
 func (r *runner) save(ctx context.Context, t trial.Trial) error {
-	r.trials[t.ID-1] = t
+	r.put(t)
 	return r.store.SaveTrial(context.WithoutCancel(ctx), r.name, t)
 }
 
 // keepFront deletes the weights of the trials that are not on the front.
 func (r *runner) keepFront(ctx context.Context) error {
 	front := r.Front()
-	for _, t := range r.trials {
+	for _, t := range r.Trials() {
 		if t.Weights == "" || slices.Contains(front, t.ID) {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/lemo-nade/lemonade/datasets"
@@ -25,7 +26,9 @@ type Study struct {
 	settings  settings
 	info      datasets.Info
 	objective objective.Objective
-	trials    trial.History
+
+	mu     sync.Mutex // guards trials: a running study may prepare one while it trains another
+	trials trial.History
 }
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
@@ -59,7 +62,7 @@ func Open(ctx context.Context, name string, o Options) (_ *Study, err error) {
 		return nil, err
 	case ok:
 		err = s.load(stored)
-	case o.Data == "":
+	case o.Data == "" && o.Replay == "":
 		err = s.notFound(ctx)
 	default:
 		err = s.create(ctx)
@@ -117,7 +120,12 @@ func (s *Study) load(stored record.Study) error {
 }
 
 func (s *Study) create(ctx context.Context) (err error) {
-	if s.settings, err = s.options.settings(); err != nil {
+	if s.options.Replay != "" {
+		s.settings, err = s.replayed(ctx)
+	} else {
+		s.settings, err = s.options.settings()
+	}
+	if err != nil {
 		return fmt.Errorf("study %q: %w", s.name, err)
 	}
 	if s.info, err = datasets.Lookup(s.settings.Data); err != nil {
@@ -135,6 +143,25 @@ func (s *Study) create(ctx context.Context) (err error) {
 		Name: s.name, Created: time.Now(),
 		Options: json.RawMessage(asJSON(s.settings)), State: json.RawMessage(asJSON(s.objective)),
 	})
+}
+
+// replayed are the settings of the study that is to be replayed.
+func (s *Study) replayed(ctx context.Context) (source settings, err error) {
+	if p := s.options.Proposer; p != replay {
+		return source, fmt.Errorf("replay: it takes the proposer %s, not %q", replay, p)
+	}
+	stored, ok, err := s.store.Study(ctx, s.options.Replay)
+	if err != nil {
+		return source, err
+	}
+	if !ok {
+		return source, fmt.Errorf("replay: there is no study %q in %s", s.options.Replay, s.dir)
+	}
+	if err := json.Unmarshal(stored.Options, &source); err != nil {
+		return source, fmt.Errorf("replay: the stored options of %q: %w", s.options.Replay, err)
+	}
+	source.Proposer, source.Replay = replay, s.options.Replay
+	return source, source.reopen(s.options)
 }
 
 // prepare finds the study's data, downloading it where it must.
@@ -179,26 +206,44 @@ func (s *Study) Refresh(ctx context.Context) error {
 	if err := json.Unmarshal(stored.State, &s.objective); err != nil {
 		return fmt.Errorf("study %q: its stored objective: %w", s.name, err)
 	}
-	s.trials, err = s.store.Trials(ctx, s.name)
+	trials, err := s.store.Trials(ctx, s.name)
+	s.mu.Lock()
+	s.trials = trials
+	s.mu.Unlock()
 	return err
 }
 
 // Trials are the study's trials in the order of their ids.
-func (s *Study) Trials() trial.History { return slices.Clone(s.trials) }
+func (s *Study) Trials() trial.History {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.trials)
+}
+
+// put keeps the trials in step with what is saved.
+func (s *Study) put(t trial.Trial) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.ID > len(s.trials) {
+		s.trials = append(s.trials, t)
+	}
+	s.trials[t.ID-1] = t
+}
 
 // Front lists the ids of the trials on the Pareto front, best first metric first.
-func (s *Study) Front() []int { return s.objective.Front(s.trials) }
+func (s *Study) Front() []int { return s.objective.Front(s.Trials()) }
 
 // Hypervolume is the share of the reference box that the front dominates, 0..1.
-func (s *Study) Hypervolume() float64 { return s.objective.Hypervolume(s.trials) }
+func (s *Study) Hypervolume() float64 { return s.objective.Hypervolume(s.Trials()) }
 
 // Best is the complete trial of highest effectiveness, if there is one.
 func (s *Study) Best() (trial.Trial, bool) {
-	id, ok := s.objective.Best(s.trials)
+	trials := s.Trials()
+	id, ok := s.objective.Best(trials)
 	if !ok {
 		return trial.Trial{}, false
 	}
-	return s.trials.ByID(id)
+	return trials.ByID(id)
 }
 
 // Dir is the studies folder that it lives in.
