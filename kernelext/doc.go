@@ -4,13 +4,23 @@
 // In a notebook cell:
 //
 //	kernelext.Run(ctx, study, lemonade.RunOptions{Trials: 6}) // with a live view
-//	kernelext.Show(study)                                     // charts and a table
+//	kernelext.Show(study)                                     // charts, a table, costs and lessons
 //	best, _ := study.Best()
-//	kernelext.Show(best)                                      // one trial, explained
+//	kernelext.Explain(study, best.ID)                         // one trial: asked, expected, measured
 //	kernelext.Show(best.Program.Network)                      // its network, drawn
 //
 // Where there is no notebook the same calls print plain text, and [Page] writes
 // the charts as a page of their own.
+//
+// # Costs and lessons
+//
+// The cost card sums what a study has used: energy, CO2e and time of the trainings
+// by what was measured, and calls, tokens, dollars and time of the language model.
+// A sum over fewer than all says how many are missing, and what nobody knows is
+// "unknown", never 0. The energy of a language model is not measured.
+//
+// A plan's expectations are held against the parent by [trial.Effect]: ✓ where the
+// metric went the way that was expected, ✗ where it did not, – where nobody can tell.
 //
 // # Charts
 //

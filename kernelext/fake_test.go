@@ -1,6 +1,7 @@
 package kernelext
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -83,7 +84,21 @@ func fake(t *testing.T) View {
 			Hash: p.Network.Hash(), Costs: p.Network.Costs(), Runs: 1,
 			Started:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(i) * time.Minute),
 			Commands: []trial.Command{{Code: "ACL", Text: "add convolutional layer", Rule: "accuracy-below-target", Reason: "accuracy 41.2 % is below its anchor of 60.0 %"}, {Code: "AR", Text: "add regularization", Rule: "overfitting", Reason: "training accuracy is 12 points above validation"}},
-			Attempts: []trial.Attempt{{Turn: 0, Proposer: "openai", State: trial.Invalid, Reason: "model.star:3:14: cannot + tensors of shapes [16 16 32] and [32 32 3]"}, {Turn: 1, Proposer: "openai", State: trial.Complete, Program: p.Source}},
+			Attempts: answers(i, p.Source),
+		}
+		if i%3 == 1 {
+			r.Niche = &trial.Niche{Name: "small", Max: 250_000}
+			r.Dropped = []trial.Dropped{{Command: trial.Command{Code: "RCL", Text: "remove convolutional layer", Rule: "slow", Reason: "latency is over its target"}, Reason: "contradicts ACL, whose rule comes first"}}
+		}
+		if i == 3 || i == 7 {
+			cost := 0.0011
+			r.Lessons = &trial.Lessons{
+				Text:     fmt.Sprintf("- After trial %d: halving the filters of the last block\n  saves energy and costs little accuracy.\n- Residual additions need equal shapes: project with kernel 1.", i),
+				Exchange: &trial.Exchange{Model: "gpt-6-luna", PromptTokens: 2100, AnswerTokens: 80, Cost: &cost, Duration: 2 * time.Second},
+			}
+		}
+		if d.state == trial.Duplicate {
+			r.Runs = 0
 		}
 		if d.accuracy > 0 {
 			r.Metrics = trial.Metrics{
@@ -110,6 +125,33 @@ func fake(t *testing.T) View {
 	return v
 }
 
+// answers are the attempts of a round: a wrong one and its repair by a language
+// model, and in every other round the rule book in its place after an outage.
+func answers(i int, source string) []trial.Attempt {
+	cost := 0.0004
+	wrong := trial.Attempt{
+		Proposer: "openai", State: trial.Invalid, Reason: "model.star:3:14: cannot + tensors of shapes [16 16 32] and [32 32 3]",
+		Exchange: &trial.Exchange{Model: "gpt-6-luna", PromptTokens: 1204, AnswerTokens: 310, Cost: &cost, Duration: 2100 * time.Millisecond},
+	}
+	if i%2 == 1 {
+		return []trial.Attempt{wrong,
+			{Turn: 1, Proposer: "openai", State: trial.Invalid, Reason: "the server does not answer", Exchange: &trial.Exchange{Model: "gpt-6-luna", PromptTokens: 1500, AnswerTokens: 500, Assumed: true, Duration: time.Minute, Error: "the server does not answer"}},
+			{Turn: 2, Proposer: "rulebook", State: trial.Complete, Reason: "ACL: one more convolution in block 2", Program: source},
+		}
+	}
+	return []trial.Attempt{wrong, {
+		Turn: 1, Proposer: "openai", State: trial.Complete, Program: source,
+		Plan: &trial.Plan{
+			Rationale: "A deeper last block reads larger shapes; the cost goes where the map is small.",
+			Changes:   []string{"ACL: line 8, one more block(x, 128)", "AR: line 12, weight_decay from 1e-4 to 5e-4"},
+			Expected: map[trial.Metric]string{
+				trial.Accuracy: trial.Up, trial.InferenceEnergy: trial.Up, trial.Params: trial.Same, trial.TestAccuracy: trial.Up,
+			},
+		},
+		Exchange: &trial.Exchange{Model: "gpt-6-luna", PromptTokens: 1690, AnswerTokens: 420, Cost: &cost, Duration: 3 * time.Second, Notes: []string{"the server takes no temperature"}},
+	}}
+}
+
 // hostile is what a language model or a file may put wherever a text goes.
 const hostile = `</script><script>alert("owned")</script><img src=x onerror=alert(1)>"'&` + "\x1b[31m\u2028`${alert(1)}`"
 
@@ -119,7 +161,16 @@ func poison(v View) View {
 		t := &v.Trials[i]
 		t.Reason, t.Proposer, t.Program.Source = hostile, hostile, hostile
 		t.Commands = []trial.Command{{Code: hostile, Text: hostile, Rule: hostile, Reason: hostile}}
-		t.Attempts = []trial.Attempt{{Proposer: hostile, State: trial.Invalid, Reason: hostile, Program: hostile}}
+		t.Niche = &trial.Niche{Name: hostile, Max: 1}
+		t.Dropped = []trial.Dropped{{Command: t.Commands[0], Reason: hostile}}
+		exchange := &trial.Exchange{Provider: hostile, Model: hostile, Answer: hostile, Error: hostile, Notes: []string{hostile}}
+		t.Lessons = &trial.Lessons{Text: hostile, Exchange: exchange}
+		t.Attempts = []trial.Attempt{
+			{Proposer: hostile, State: trial.Invalid, Reason: hostile, Program: hostile, Exchange: exchange},
+			{Proposer: hostile, State: trial.Complete, Reason: hostile, Plan: &trial.Plan{
+				Rationale: hostile, Changes: []string{hostile}, Expected: map[trial.Metric]string{hostile: hostile, trial.Accuracy: hostile},
+			}},
+		}
 		for m, value := range t.Metrics {
 			value.Method, value.Note = hostile, hostile
 			t.Metrics[m] = value

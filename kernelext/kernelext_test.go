@@ -53,7 +53,7 @@ func TestGolden(t *testing.T) {
 		golden(t, name+".svg", []byte(strings.ReplaceAll(c.svg(), "><", ">\n<")+"\n"))
 	}
 	golden(t, "study.txt", []byte(Text(v)))
-	golden(t, "trial.txt", []byte(trialText(v.Trials[4])))
+	golden(t, "trial.txt", []byte(trialText(v.Trials[4], v.parent(v.Trials[4]))))
 	golden(t, "network.svg", []byte(strings.ReplaceAll(drawNetwork(v.Trials[1].Program.Network), "><", ">\n<")+"\n"))
 }
 
@@ -141,7 +141,8 @@ func TestHostile(t *testing.T) {
 		}
 		wellFormed(t, c.svg())
 	}
-	for _, s := range []string{Text(v), trialText(v.Trials[0]), Line(v.Trials[0])} {
+	texts := []string{Text(v), trialText(v.Trials[0], nil), trialText(v.Trials[4], v.parent(v.Trials[4])), Line(v.Trials[0])}
+	for _, s := range texts {
 		if strings.ContainsAny(s, "\x1b\x07") {
 			t.Errorf("a text holds a control character: %q", s)
 		}

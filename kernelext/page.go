@@ -7,11 +7,10 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
-	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // Page is the study as an HTML page that needs nothing else: its charts, the
-// table of its trials, and each trial explained.
+// table of its trials, what they have cost, the lessons, and each trial explained.
 func Page(v View) ([]byte, error) {
 	body, err := v.html()
 	if err != nil {
@@ -28,13 +27,14 @@ func Page(v View) ([]byte, error) {
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)
 	for _, t := range v.Trials {
-		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), trialHTML(t))
+		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), trialHTML(t, v.parent(t)))
 	}
 	b.WriteString("</body></html>\n")
 	return []byte(b.String()), nil
 }
 
-// html is the study's charts and its table, without the library.
+// html is the study's charts, its table, its costs and its lessons, without the
+// library.
 func (v View) html() (string, error) {
 	var b strings.Builder
 	for _, c := range v.plots() {
@@ -52,45 +52,19 @@ func (v View) html() (string, error) {
 	for _, note := range v.Objective.MixedMethods(v.Trials) {
 		fmt.Fprintf(&b, `<p style="font-size:12px">%s</p>`, html.EscapeString(note))
 	}
+	b.WriteString(v.costCard())
+	b.WriteString(v.lessonsHTML())
 	return b.String(), nil
 }
 
-// trialHTML explains a trial, as trialText does.
-func trialHTML(t trial.Trial) string {
-	var b strings.Builder
-	b.WriteString(`<div style="font-size:13px;margin:8px 0 16px">`)
-	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s`, t.ID, html.EscapeString(t.Proposer), t.State)
-	if t.Parent > 0 {
-		fmt.Fprintf(&b, `, changed from trial %d`, t.Parent)
+// lessonsHTML is the note of lessons under its heading, "" where there is none.
+func (v View) lessonsHTML() string {
+	text, before := v.lessons()
+	if text == "" {
+		return ""
 	}
-	if t.Reason != "" {
-		fmt.Fprintf(&b, `<pre style="color:#a33;white-space:pre-wrap;margin:4px 0">%s</pre>`, html.EscapeString(t.Reason))
-	}
-	if len(t.Commands) > 0 {
-		b.WriteString(`<div style="margin-top:6px">The expert system asked:</div><ul style="margin:2px 0">`)
-		for _, c := range t.Commands {
-			fmt.Fprintf(&b, `<li><b>%s</b> %s: %s <span style="color:#777">(rule %s)</span></li>`,
-				html.EscapeString(c.Code), html.EscapeString(c.Text), html.EscapeString(c.Reason), html.EscapeString(c.Rule))
-		}
-		b.WriteString(`</ul>`)
-	}
-	if len(t.Attempts) > 0 {
-		b.WriteString(`<div style="margin-top:6px">The answers:</div><ul style="margin:2px 0">`)
-		for _, a := range t.Attempts {
-			outcome := "accepted"
-			if a.State != trial.Complete {
-				outcome = string(a.State) + ": " + a.Reason
-			}
-			fmt.Fprintf(&b, `<li>%d, %s: <span style="white-space:pre-wrap">%s</span></li>`, a.Turn+1, html.EscapeString(a.Proposer), html.EscapeString(clip(outcome, 600)))
-		}
-		b.WriteString(`</ul>`)
-	}
-	b.WriteString(metricRows(t))
-	if t.Program != nil {
-		b.WriteString(programHTML(t.Program.Source))
-	}
-	b.WriteString(`</div>`)
-	return b.String()
+	return fmt.Sprintf(`<div style="font-size:13px;margin:12px 0"><b>Lessons</b> <span style="color:#777">as rewritten before trial %d</span>`+
+		`<div style="white-space:pre-wrap;margin:4px 0;padding:6px 12px;border-left:3px solid %s">%s</div></div>`, before, blue, html.EscapeString(text))
 }
 
 func programHTML(source string) string {

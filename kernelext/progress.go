@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,18 +52,32 @@ const (
 	plainPace = 10 * time.Second
 )
 
+// notesShown is how many of the latest notes stay in the view: an outage of a
+// language model must not be gone with the next event.
+const notesShown = 3
+
 // progress turns events into a view that is updated in place.
 type progress struct {
-	mu     sync.Mutex
-	study  Study
-	total  int // trials in all; 0 where it is not known
-	show   func(plain, page string)
-	out    io.Writer // for lines; nil where there is a notebook
-	now    func() time.Time
-	last   time.Time // of the last frame or line
-	note   string
-	status string  // what is being done
-	done   float64 // of the trial, 0..1
+	mu       sync.Mutex
+	study    Study
+	total    int // trials in all; 0 where it is not known
+	show     func(plain, page string)
+	out      io.Writer // for lines; nil where there is a notebook
+	now      func() time.Time
+	last     time.Time // of the last frame or line
+	notes    []string  // the latest, each with its time of day
+	noted    string    // the last one without it
+	status   string    // what the last event told
+	doing    []doing   // the trials under way; two where proposals overlap training
+	training int       // the trial that done is of
+	done     float64   // of that trial, 0..1
+}
+
+// doing is what happens to one trial.
+type doing struct {
+	trial int
+	text  string
+	ended bool
 }
 
 func newProgress(s Study, total int) *progress {
@@ -83,23 +98,16 @@ func newProgress(s Study, total int) *progress {
 func (p *progress) event(e lemonade.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.note = ""
-	if e.Kind == lemonade.Note {
-		p.note = e.Text
+	text := Describe(e)
+	if text == "" {
+		return
 	}
-	if e.Kind == lemonade.Progress {
-		p.done = e.Progress.Done
-	} else if e.Kind != lemonade.Note {
-		p.done = 0
-	}
-	if text := Describe(e); text != "" {
-		p.status = text
-	}
+	p.take(e, text)
 	often := e.Kind == lemonade.Progress // the others are few, and each is shown
 	if p.out != nil {
 		if !often || e.Progress.Report != nil || p.now().Sub(p.last) >= plainPace {
 			p.last = p.now()
-			fmt.Fprintln(p.out, printable(Describe(e)))
+			fmt.Fprintln(p.out, printable(text))
 		}
 		return
 	}
@@ -108,6 +116,29 @@ func (p *progress) event(e lemonade.Event) {
 	}
 	p.last = p.now()
 	p.show(p.status, p.page(true))
+}
+
+// take keeps what the event tells in text.
+func (p *progress) take(e lemonade.Event, text string) {
+	p.status = text
+	switch e.Kind {
+	case lemonade.Note, lemonade.Reflected:
+		if text != p.noted { // a model that stays away is told of once
+			p.noted = text
+			p.notes = append(p.notes, p.now().Format(time.TimeOnly)+" "+text)
+			p.notes = p.notes[max(0, len(p.notes)-notesShown):]
+		}
+		return
+	case lemonade.Progress:
+		p.training, p.done = e.Trial.ID, e.Progress.Done
+	default:
+		if e.Trial.ID == p.training || e.Kind == lemonade.Ended {
+			p.training, p.done = 0, 0
+		}
+	}
+	p.doing = slices.DeleteFunc(p.doing, func(d doing) bool { return d.ended || d.trial == e.Trial.ID })
+	p.doing = append(p.doing, doing{e.Trial.ID, text, e.Kind == lemonade.Ended})
+	slices.SortFunc(p.doing, func(a, b doing) int { return a.trial - b.trial })
 }
 
 // end leaves the table of the trials.
@@ -128,6 +159,11 @@ func Describe(e lemonade.Event) string {
 		return e.Text
 	case lemonade.Began:
 		return strings.TrimSpace(fmt.Sprintf("trial %d: the expert system asks: %s", t.ID, codes(t)))
+	case lemonade.Reflected:
+		if t.Lessons == nil || t.Lessons.Text == "" {
+			return ""
+		}
+		return fmt.Sprintf("trial %d: the lessons were rewritten: %s", t.ID, clip(firstLine(t.Lessons.Text), 160))
 	case lemonade.Asking:
 		return fmt.Sprintf("trial %d: waiting for answer %d of %s", t.ID, len(t.Attempts)+1, e.Text)
 	case lemonade.Answered:
@@ -165,15 +201,20 @@ func (p *progress) page(running bool) string {
 	fmt.Fprintf(&b, `<div style="font-size:13px"><b>%s</b> on %s: %d%s trials · %s`,
 		html.EscapeString(v.Name), html.EscapeString(v.Data), len(v.Trials), of, html.EscapeString(v.summary()))
 	if running {
-		fmt.Fprintf(&b, `<div style="width:420px;height:8px;margin:6px 0;background:#ddd;border-radius:4px"><div style="width:%.0f%%;height:8px;background:%s;border-radius:4px"></div></div>%s`,
-			100*min(max(p.done, 0), 1), blue, html.EscapeString(p.status))
-		if p.note != "" && p.note != p.status {
-			fmt.Fprintf(&b, `<div style="color:#777">%s</div>`, html.EscapeString(p.note))
+		fmt.Fprintf(&b, `<div style="width:420px;height:8px;margin:6px 0;background:#ddd;border-radius:4px"><div style="width:%.0f%%;height:8px;background:%s;border-radius:4px"></div></div>`,
+			100*min(max(p.done, 0), 1), blue)
+		for _, d := range p.doing {
+			fmt.Fprintf(&b, `<div>%s</div>`, html.EscapeString(d.text))
 		}
+	}
+	for _, note := range p.notes {
+		fmt.Fprintf(&b, `<div style="color:#777">%s</div>`, html.EscapeString(note))
 	}
 	b.WriteString(`</div>`)
 	if len(v.Trials) > 0 {
 		b.WriteString(v.htmlTable())
+		b.WriteString(v.costCard())
+		b.WriteString(v.lessonsHTML())
 	}
 	return b.String()
 }

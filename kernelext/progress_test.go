@@ -71,3 +71,54 @@ func TestProgressLines(t *testing.T) {
 		t.Error("a line holds a control sequence")
 	}
 }
+
+// TestProgressNotes holds that an outage and rewritten lessons stay in sight, and
+// that a proposal for the next trial does not hide the training of this one.
+func TestProgressNotes(t *testing.T) {
+	v := fake(t)
+	var plains, pages []string
+	p := &progress{study: stub{v}, now: func() time.Time { return time.Unix(0, 0) }, show: func(plain, page string) {
+		plains, pages = append(plains, plain), append(pages, page)
+	}}
+	shows := func(when string, wants ...string) {
+		t.Helper()
+		for _, want := range wants {
+			if !strings.Contains(pages[len(pages)-1], want) {
+				t.Errorf("%s: the view lacks %q", when, want)
+			}
+		}
+	}
+	for range 2 {
+		p.event(lemonade.Event{Kind: lemonade.Note, Trial: v.Trials[8], Text: "openai is out of reach"})
+	}
+	shows("at the outage", "openai is out of reach")
+	p.event(lemonade.Event{Kind: lemonade.Progress, Trial: v.Trials[8], Progress: &trial.Progress{Phase: trial.PhaseTrain, Done: 0.5}})
+	p.event(lemonade.Event{Kind: lemonade.Asking, Trial: v.Trials[9], Text: "openai"})
+	shows("while two trials are under way", "openai is out of reach", "trial 9: train, 50 %", "trial 10: waiting for answer", "width:50%")
+	if n := strings.Count(pages[len(pages)-1], "out of reach"); n != 1 {
+		t.Errorf("one outage is told %d times", n)
+	}
+	p.event(lemonade.Event{Kind: lemonade.Reflected, Trial: v.Trials[7]})
+	if got, want := plains[len(plains)-1], "trial 8: the lessons were rewritten: - After trial 7"; !strings.HasPrefix(got, want) {
+		t.Errorf("the status is %q, want %q", got, want)
+	}
+	p.event(lemonade.Event{Kind: lemonade.Ended, Trial: v.Trials[8]})
+	shows("after the training", "width:0%", "trial 9: complete", "trial 10: waiting for answer", "the lessons were rewritten")
+	p.event(lemonade.Event{Kind: lemonade.Asking, Trial: v.Trials[9], Text: "openai"})
+	if strings.Contains(pages[len(pages)-1], "trial 9: complete") {
+		t.Error("a trial that has ended is still under way")
+	}
+	frames := len(pages)
+	p.event(lemonade.Event{Kind: lemonade.Reflected, Trial: v.Trials[0]}) // without lessons there is nothing to tell
+	if len(pages) != frames {
+		t.Error("an event that tells nothing has a frame")
+	}
+	for i := range notesShown + 1 {
+		p.event(lemonade.Event{Kind: lemonade.Note, Text: strings.Repeat("!", i+1)})
+	}
+	if len(p.notes) != notesShown {
+		t.Errorf("%d notes are kept, want %d", len(p.notes), notesShown)
+	}
+	p.end()
+	shows("at the end", "Lessons", "unpriced", "!!!!")
+}

@@ -17,8 +17,10 @@ import (
 
 // Show displays x in the notebook, or prints it where there is none:
 //
-//   - a study, or a [View] of one: its charts and the table of its trials
-//   - a [trial.Trial]: what was asked, answered and measured, and the program
+//   - a study, or a [View] of one: its charts, the table of its trials, its costs
+//     and its lessons
+//   - a [trial.Trial]: what was asked, answered and measured, and the program;
+//     [Explain] also compares it with its parent
 //   - an [arch.Network]: its drawing and its summary
 //   - an [arch.Program]: the same, with the program's text
 //
@@ -41,7 +43,7 @@ func show(out io.Writer, x any) {
 		}
 		display(out, Text(x), page)
 	case trial.Trial:
-		display(out, trialText(x), trialHTML(x))
+		display(out, trialText(x, nil), trialHTML(x, nil))
 	case *arch.Network:
 		display(out, x.Summary(), networkHTML(x))
 	case *arch.Program:

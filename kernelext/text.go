@@ -5,12 +5,11 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
-	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// Text is the study as plain text: a summary, the table of its trials, and what
-// to mind in comparing them.
+// Text is the study as plain text: a summary, the table of its trials, what to
+// mind in comparing them, what they have cost, and the lessons.
 func Text(v View) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "study %s on %s: %s\n", v.Name, v.Data, v.summary())
@@ -19,6 +18,12 @@ func Text(v View) string {
 	}
 	for _, note := range v.Objective.MixedMethods(v.Trials) {
 		fmt.Fprintln(&b, note)
+	}
+	if len(v.Trials) > 0 {
+		b.WriteString(v.costLines())
+	}
+	if text, before := v.lessons(); text != "" {
+		fmt.Fprintf(&b, "\nlessons, as rewritten before trial %d:\n  %s\n", before, indent(text, "  "))
 	}
 	return printable(b.String())
 }
@@ -39,42 +44,6 @@ func Line(t trial.Trial) string {
 		parts = append(parts, "effectiveness "+score(t))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// trialText explains a trial: what was asked, how the program came about, what
-// was measured, and the program.
-func trialText(t trial.Trial) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "trial %d by %s: %s\n", t.ID, t.Proposer, t.State)
-	if t.Reason != "" {
-		fmt.Fprintf(&b, "  %s\n", indent(t.Reason, "  "))
-	}
-	if t.Parent > 0 {
-		fmt.Fprintf(&b, "changed from trial %d\n", t.Parent)
-	}
-	for _, c := range t.Commands {
-		fmt.Fprintf(&b, "asked: %s %s (rule %s): %s\n", c.Code, c.Text, c.Rule, c.Reason)
-	}
-	for _, a := range t.Attempts {
-		outcome := "accepted"
-		if a.State != trial.Complete {
-			outcome = string(a.State) + ": " + indent(a.Reason, "    ")
-		}
-		fmt.Fprintf(&b, "answer %d of %s: %s\n", a.Turn+1, a.Proposer, outcome)
-	}
-	all := objective.MetricsOf(t)
-	if t.Effectiveness != nil {
-		fmt.Fprintf(&b, "%-18s %s\n", "effectiveness", score(t))
-	}
-	for _, info := range trial.MetricInfos {
-		if m, ok := all[info.Metric]; ok {
-			fmt.Fprintf(&b, "%-18s %-22s %s\n", words(info.Metric), measured(info.Metric, m), strings.TrimSpace(m.Method+" "+m.Note))
-		}
-	}
-	if t.Program != nil {
-		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(t.Program.Source))
-	}
-	return printable(b.String())
 }
 
 // programText is a network's summary with the program that describes it.

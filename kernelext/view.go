@@ -42,15 +42,9 @@ func (v View) axes() (up, right trial.Metric) {
 
 // summary says in one line how the trials ended and how far the front has come.
 func (v View) summary() string {
-	count := map[trial.State]int{}
-	for _, t := range v.Trials {
-		count[t.State]++
-	}
 	var parts []string
-	for _, state := range []trial.State{trial.Complete, trial.Running, trial.Waiting, trial.Pruned, trial.Infeasible, trial.Duplicate, trial.Invalid, trial.Failed} {
-		if n := count[state]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, state))
-		}
+	for _, it := range v.outcomes() {
+		parts = append(parts, it.value+" "+it.name)
 	}
 	if len(parts) == 0 {
 		return "no trials yet"
@@ -65,6 +59,21 @@ func (v View) summary() string {
 	return text
 }
 
+// outcomes counts the trials by their state, without the states that none has.
+func (v View) outcomes() []item {
+	count := map[trial.State]int{}
+	for _, t := range v.Trials {
+		count[t.State]++
+	}
+	var items []item
+	for _, state := range []trial.State{trial.Complete, trial.Running, trial.Waiting, trial.Pruned, trial.Infeasible, trial.Duplicate, trial.Invalid, trial.Failed} {
+		if n := count[state]; n > 0 {
+			items = append(items, item{name: string(state), value: fmt.Sprint(n)})
+		}
+	}
+	return items
+}
+
 // methods says how a metric's values came about, such as "estimate".
 func (v View) methods(m trial.Metric) string {
 	var methods []string
@@ -74,6 +83,21 @@ func (v View) methods(m trial.Metric) string {
 		}
 	}
 	return strings.Join(methods, ", ")
+}
+
+// lessonsMost is how many characters of the lessons are shown.
+const lessonsMost = 4000
+
+// lessons returns the latest note of lessons, and the trial before which it was
+// rewritten.
+func (v View) lessons() (text string, before int) {
+	text = v.Trials.Lessons()
+	for _, t := range v.Trials {
+		if t.Lessons != nil && t.Lessons.Text == text {
+			before = t.ID
+		}
+	}
+	return clip(strings.TrimSpace(text), lessonsMost), before
 }
 
 // words writes a metric's name for people: "inference energy".

@@ -1,0 +1,203 @@
+package kernelext
+
+import (
+	"fmt"
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// account is one part of what a study has cost, such as that of its trainings.
+type account struct {
+	name  string
+	items []item
+}
+
+// item is one line of an account; the note says how it is known, or what is not.
+type item struct{ name, value, note string }
+
+// costs is the cost card of the study: its trainings, its LLM calls and, since
+// those cost too, the trials that came to nothing. What is unknown says so.
+func (v View) costs() []account {
+	return []account{{"training", v.trainingCosts()}, {"LLM", v.llmCosts()}, {"trials", v.outcomes()}}
+}
+
+// trainingCosts sums over the trainings that were measured. One that crashed or
+// was interrupted has cost energy that nobody knows.
+func (v View) trainingCosts() []item {
+	trainings := 0
+	for _, t := range v.Trials {
+		trainings += t.Runs
+		if t.Runs > 0 && !t.State.Done() {
+			trainings-- // it goes on
+		}
+	}
+	sum := func(name string, m trial.Metric) item {
+		total, n := 0.0, 0
+		for _, t := range v.Trials {
+			if got, ok := t.Metrics[m]; ok {
+				total += got.Value
+				n++
+			}
+		}
+		it := item{name: name, value: objective.Format(m, total)}
+		if m == trial.TrainingTime {
+			it.value = lasting(total)
+		}
+		var notes []string
+		if n == 0 {
+			it.value = "unknown"
+		} else if m != trial.TrainingTime {
+			notes = append(notes, v.methods(m))
+		}
+		if n < trainings {
+			notes = append(notes, fmt.Sprintf("%d of %d trainings not measured", trainings-n, trainings))
+		}
+		it.note = strings.Join(notes, "; ")
+		return it
+	}
+	if trainings == 0 {
+		return []item{{name: "trainings", value: "none"}}
+	}
+	return []item{
+		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
+	}
+}
+
+// llmCosts is what the LLM calls have used, those that failed and those of the
+// lessons included. The energy of a model that somebody else runs is not ours to
+// measure, and the one of a local model is not measured.
+func (v View) llmCosts() []item {
+	spent := v.Trials.Spent()
+	if spent.Calls == 0 {
+		return []item{{name: "calls", value: "none"}}
+	}
+	seconds, failed, assumed := 0.0, 0, 0
+	for _, x := range exchanges(v.Trials) {
+		seconds += x.Duration.Seconds()
+		if x.Error != "" {
+			failed++
+		}
+		if x.Assumed {
+			assumed++
+		}
+	}
+	count := func(n int, what string) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d of %d calls %s", n, spent.Calls, what)
+	}
+	price := item{"price", dollars(spent.Dollars), count(spent.Unpriced, "unpriced")}
+	if spent.Unpriced == spent.Calls {
+		price.value = "unknown"
+	}
+	calls := item{name: "calls", value: fmt.Sprint(spent.Calls)}
+	if failed > 0 {
+		calls.note = fmt.Sprintf("%d failed", failed)
+	}
+	return []item{
+		calls,
+		{"tokens", thousands(spent.PromptTokens) + " prompt + " + thousands(spent.AnswerTokens) + " answer", count(assumed, "assumed")},
+		price,
+		{name: "time", value: lasting(seconds)},
+		{"energy", "unknown", "not measured"},
+	}
+}
+
+// exchanges returns every LLM call of the trials, in order.
+func exchanges(h trial.History) []*trial.Exchange {
+	var all []*trial.Exchange
+	for _, t := range h {
+		if t.Lessons != nil && t.Lessons.Exchange != nil {
+			all = append(all, t.Lessons.Exchange)
+		}
+		for _, a := range t.Attempts {
+			if a.Exchange != nil {
+				all = append(all, a.Exchange)
+			}
+		}
+	}
+	return all
+}
+
+// costLines is the cost card as text. The trials are in the line of the study.
+func (v View) costLines() string {
+	var b strings.Builder
+	for _, a := range v.costs()[:2] {
+		var parts []string
+		for _, it := range a.items {
+			text := it.name + " " + it.value
+			if it.note != "" {
+				text += " (" + it.note + ")"
+			}
+			parts = append(parts, text)
+		}
+		fmt.Fprintf(&b, "%s: %s\n", a.name, strings.Join(parts, ", "))
+	}
+	return b.String()
+}
+
+// costCard is the cost card in HTML: the accounts side by side.
+func (v View) costCard() string {
+	var b strings.Builder
+	b.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:4px 32px;font-size:12px;margin:8px 0;padding:8px 12px;border:1px solid #ccc;border-radius:6px;width:fit-content">`)
+	for _, a := range v.costs() {
+		fmt.Fprintf(&b, `<table style="border-collapse:collapse;font-size:12px;align-self:flex-start;margin:0"><tr><th colspan="3" style="text-align:left;padding:0">%s</th></tr>`, html.EscapeString(a.name))
+		for _, it := range a.items {
+			fmt.Fprintf(&b, `<tr><td style="text-align:left;padding:0 8px 0 0">%s</td><td style="text-align:left;padding:0 8px 0 0"><b>%s</b></td><td style="text-align:left;padding:0;color:#777">%s</td></tr>`,
+				html.EscapeString(it.name), html.EscapeString(it.value), html.EscapeString(it.note))
+		}
+		b.WriteString(`</table>`)
+	}
+	b.WriteString(`</div>`)
+	return b.String()
+}
+
+// called says what one LLM call was: "gpt-6-luna, 1,204 + 310 tokens, 2.1 s, $0.0004".
+func called(x *trial.Exchange) string {
+	tokens := thousands(x.PromptTokens) + " + " + thousands(x.AnswerTokens) + " tokens"
+	if x.Assumed {
+		tokens += " assumed"
+	}
+	parts := []string{clip(x.Model, 60), tokens, lasting(x.Duration.Seconds()), "price unknown"}
+	if x.Cost != nil {
+		parts[3] = dollars(*x.Cost)
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
+}
+
+// dollars writes an amount of USD: in cents from a dime on, with two digits below.
+func dollars(usd float64) string {
+	if usd == 0 || usd >= 0.1 {
+		return fmt.Sprintf("$%.2f", usd)
+	}
+	digits := strconv.FormatFloat(usd, 'e', 1, 64)[4:] // the exponent, such as -05
+	exponent, _ := strconv.Atoi(digits)
+	return "$" + strconv.FormatFloat(usd, 'f', min(1-exponent, 12), 64)
+}
+
+// lasting writes a time in seconds: "41.5 s", "7 min 36 s", "2 h 5 min".
+func lasting(seconds float64) string {
+	s := int64(seconds + 0.5)
+	switch {
+	case seconds < 59.95:
+		return fmt.Sprintf("%.1f s", seconds)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	}
+	return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
+}
+
+// thousands writes a count with its digits in groups: "45,210".
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

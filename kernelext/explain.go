@@ -1,0 +1,206 @@
+package kernelext
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"os"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Explain displays one trial of a study as [Show] does, and beside it what its
+// plan expected against its parent: [Show] has the trial alone and cannot compare.
+// It is an error where the study has no such trial.
+func Explain(s Study, id int) error {
+	v := ViewOf(s)
+	t, ok := v.Trials.ByID(id)
+	if !ok {
+		return fmt.Errorf("trial %d: study %s has none of that number: it has %d trials, counted from 1", id, v.Name, len(v.Trials))
+	}
+	display(os.Stdout, trialText(t, v.parent(t)), trialHTML(t, v.parent(t)))
+	return nil
+}
+
+// parent returns the trial that t was changed from, nil where there is none.
+func (v View) parent(t trial.Trial) *trial.Trial {
+	if p, ok := v.Trials.ByID(t.Parent); ok {
+		return &p
+	}
+	return nil
+}
+
+// niche says what complexity was asked for: "small, at most 250 k MACs".
+func niche(n *trial.Niche) string {
+	least, most := objective.Format(trial.MACs, float64(n.Min)), objective.Format(trial.MACs, float64(n.Max))
+	switch {
+	case n.Min > 0 && n.Max > 0:
+		return fmt.Sprintf("%s, %s to %s MACs", n.Name, least, most)
+	case n.Max > 0:
+		return fmt.Sprintf("%s, at most %s MACs", n.Name, most)
+	case n.Min > 0:
+		return fmt.Sprintf("%s, at least %s MACs", n.Name, least)
+	}
+	return n.Name
+}
+
+// outcome says what became of an answer: "accepted" or why it was not.
+func outcome(a trial.Attempt) string {
+	text := string(a.State)
+	if a.State == trial.Complete {
+		text = "accepted"
+	}
+	if a.Reason != "" {
+		text += ": " + clip(a.Reason, 600)
+	}
+	if a.Exchange != nil {
+		for _, note := range a.Exchange.Notes {
+			text += "\nnote: " + clip(note, 200)
+		}
+	}
+	return text
+}
+
+// answer names the i-th answer of a round, with what its call has used: "answer 2
+// of openai, repair 1 (…)". A proposer repairs its own answers alone, not those of
+// the one that it stands in for.
+func answer(all []trial.Attempt, i int) string {
+	a, repair := all[i], 0
+	for _, earlier := range all[:i] {
+		if earlier.Proposer == a.Proposer {
+			repair++
+		}
+	}
+	text := fmt.Sprintf("answer %d of %s", i+1, a.Proposer)
+	if repair > 0 {
+		text += fmt.Sprintf(", repair %d", repair)
+	}
+	if a.Exchange != nil {
+		text += " (" + called(a.Exchange) + ")"
+	}
+	return text
+}
+
+// rewritten heads the lessons of a trial, with what their call has used.
+func rewritten(l *trial.Lessons) string {
+	if l.Exchange == nil {
+		return "lessons, rewritten before this trial"
+	}
+	return "lessons, rewritten before this trial (" + called(l.Exchange) + ")"
+}
+
+// lessonsOr returns the lessons, or why there are none.
+func lessonsOr(l *trial.Lessons) string {
+	text := strings.TrimSpace(l.Text)
+	if text == "" && l.Exchange != nil && l.Exchange.Error != "" {
+		return "none: " + l.Exchange.Error
+	}
+	return cmp.Or(text, "none")
+}
+
+// trialText explains a trial: what was asked, how the program came about, what it
+// was to do and did, what was measured, and the program. The parent may be nil.
+func trialText(t trial.Trial, parent *trial.Trial) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "trial %d by %s: %s\n", t.ID, t.Proposer, t.State)
+	if t.Reason != "" {
+		fmt.Fprintf(&b, "  %s\n", indent(t.Reason, "  "))
+	}
+	if t.Parent > 0 {
+		fmt.Fprintf(&b, "changed from trial %d\n", t.Parent)
+	}
+	if t.Niche != nil {
+		fmt.Fprintf(&b, "asked for: %s\n", niche(t.Niche))
+	}
+	if t.Lessons != nil {
+		fmt.Fprintf(&b, "%s: %s\n", rewritten(t.Lessons), indent(clip(lessonsOr(t.Lessons), lessonsMost), "  "))
+	}
+	for _, c := range t.Commands {
+		fmt.Fprintf(&b, "asked: %s %s (rule %s): %s\n", c.Code, c.Text, c.Rule, c.Reason)
+	}
+	for _, d := range t.Dropped {
+		fmt.Fprintf(&b, "left out: %s %s (rule %s: %s): %s\n", d.Command.Code, d.Command.Text, d.Command.Rule, d.Command.Reason, d.Reason)
+	}
+	for i, a := range t.Attempts {
+		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
+	}
+	if a, ok := accepted(t); ok {
+		b.WriteString(planText(a.Plan, t, parent))
+	}
+	all := objective.MetricsOf(t)
+	if t.Effectiveness != nil {
+		fmt.Fprintf(&b, "%-18s %s\n", "effectiveness", score(t))
+	}
+	for _, info := range trial.MetricInfos {
+		if m, ok := all[info.Metric]; ok {
+			fmt.Fprintf(&b, "%-18s %-22s %s\n", words(info.Metric), measured(info.Metric, m), strings.TrimSpace(m.Method+" "+m.Note))
+		}
+	}
+	if t.Program != nil {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(t.Program.Source))
+	}
+	return printable(b.String())
+}
+
+// trialHTML explains a trial, as trialText does.
+func trialHTML(t trial.Trial, parent *trial.Trial) string {
+	var b strings.Builder
+	b.WriteString(`<div style="font-size:13px;margin:8px 0 16px">`)
+	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s`, t.ID, html.EscapeString(t.Proposer), html.EscapeString(string(t.State)))
+	if t.Parent > 0 {
+		fmt.Fprintf(&b, `, changed from trial %d`, t.Parent)
+	}
+	if t.Niche != nil {
+		fmt.Fprintf(&b, `, asked for: %s`, html.EscapeString(niche(t.Niche)))
+	}
+	if t.Reason != "" {
+		fmt.Fprintf(&b, `<pre style="color:#a33;white-space:pre-wrap;margin:4px 0">%s</pre>`, html.EscapeString(t.Reason))
+	}
+	if t.Lessons != nil {
+		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,
+			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
+	}
+	command := func(c trial.Command, reason, rule string) {
+		fmt.Fprintf(&b, `<li><b>%s</b> %s: %s <span style="color:#777">(rule %s)</span></li>`,
+			html.EscapeString(c.Code), html.EscapeString(c.Text), html.EscapeString(reason), html.EscapeString(rule))
+	}
+	if len(t.Commands) > 0 {
+		b.WriteString(heading("The expert system asked:"))
+		for _, c := range t.Commands {
+			command(c, c.Reason, c.Rule)
+		}
+		b.WriteString(`</ul>`)
+	}
+	if len(t.Dropped) > 0 {
+		b.WriteString(heading("It left out:"))
+		for _, d := range t.Dropped {
+			command(d.Command, d.Reason, d.Command.Rule+": "+d.Command.Reason)
+		}
+		b.WriteString(`</ul>`)
+	}
+	if len(t.Attempts) > 0 {
+		b.WriteString(heading("The answers:"))
+		for i, a := range t.Attempts {
+			fmt.Fprintf(&b, `<li>%s: <span style="white-space:pre-wrap">%s</span></li>`, html.EscapeString(answer(t.Attempts, i)), html.EscapeString(outcome(a)))
+		}
+		b.WriteString(`</ul>`)
+	}
+	if a, ok := accepted(t); ok {
+		b.WriteString(planHTML(a.Plan, t, parent))
+	}
+	if rows := metricRows(t); strings.Contains(rows, "<tr>") {
+		b.WriteString(`<div style="margin:6px 0 2px">What is known of it:</div><div style="margin-left:24px">` + rows + `</div>`)
+	}
+	if t.Program != nil {
+		b.WriteString(programHTML(t.Program.Source))
+	}
+	b.WriteString(`</div>`)
+	return b.String()
+}
+
+// heading begins a list.
+func heading(text string) string {
+	return `<div style="margin-top:6px">` + html.EscapeString(text) + `</div><ul style="margin:2px 0">`
+}
