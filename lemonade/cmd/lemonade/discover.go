@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/kernelext"
@@ -21,52 +25,172 @@ import (
 )
 
 func discoverCommand() *cobra.Command {
-	var (
-		o      lemonade.Options
-		run    lemonade.RunOptions
-		wants  []string
-		limits []string
-		stops  []string
-	)
 	c := &cobra.Command{
 		Use:   "discover NAME",
 		Short: "Run the study NAME, or go on with it where it exists",
 		Long: `Run the study NAME, or go on with it where it exists: --trials is the total.
 
-Options are fixed when the study is created; leave them out to go on with it.
-A language model is reached through OPENAI_API_KEY, OPENAI_BASE_URL and
-OPENAI_MODEL. Training runs on a GPU where there is one.`,
+The options of the study are fixed when it is created; leave them out to go on with
+it. Training runs on a GPU where there is one.
+
+A language model is asked with --proposer openai (OpenAI, or any server that speaks
+its protocol) or --proposer gemini. Its key comes from the environment alone:
+OPENAI_API_KEY, or GEMINI_API_KEY or GOOGLE_API_KEY; a server on this machine needs
+none. OPENAI_BASE_URL and GEMINI_BASE_URL say where another server is, OPENAI_MODEL
+and GEMINI_MODEL which model is asked. LEMONADE_LLM_PRICE=0.25/2.00 sets its price
+(USD per million tokens of prompt and answer) where Lemonade knows none.`,
 		Example: `  lemonade discover first --data digits --trials 6
-  lemonade discover cifar --data cifar10 --trials 30 --train-samples 5000 --epochs 3 --proposer openai
-  lemonade discover tiny --data cifar10 --trials 20 --prefer deployment --limit model_size=1MB --want latency=5ms:high`,
+  lemonade discover tiny --data cifar10 --trials 20 --prefer deployment --limit model_size=1MB --want latency=5ms:high
+  lemonade discover cifar --data cifar10 --trials 30 --train-samples 5000 --epochs 3 --proposer openai --max-cost 0.50
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 lemonade discover local --data digits --trials 12 --proposer openai --max-tokens 200k
+  lemonade discover placebo --data digits --trials 12 --proposer openai --recipe fixed --without advice --without lessons
+  lemonade discover again --trials 12 --proposer replay --replay local`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := parseObjective(&o, wants, limits); err != nil {
-				return err
-			}
-			for _, stop := range stops {
-				if err := run.Stop.ParseStop(stop); err != nil {
-					return err
-				}
-			}
-			return discover(c.Context(), c.OutOrStdout(), args[0], o, run)
-		},
 	}
-	f := c.Flags()
-	f.StringVar(&o.Data, "data", "", "data set: "+strings.Join(datasets.Names(), ", "))
-	f.IntVar(&run.Trials, "trials", 0, "number of trials in total, earlier ones included")
-	f.StringVar(&o.Proposer, "proposer", "", "who proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook)")
-	f.StringVar(&o.Prefer, "prefer", "", "what matters: "+strings.Join(objective.Presets(), ", ")+" (default balanced)")
-	f.StringArrayVar(&wants, "want", nil, "METRIC[=TARGET][:PRIORITY], such as inference_energy=5mJ:high; may be repeated")
-	f.StringArrayVar(&limits, "limit", nil, "METRIC=VALUE that no network may break, such as model_size=1MB; may be repeated")
-	f.StringArrayVar(&stops, "stop-after", nil, "a time such as 30m, a training energy such as 0.1kWh, or target; may be repeated")
-	f.IntVar(&o.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
-	f.IntVar(&o.Epochs, "epochs", 0, "epochs per trial (default 10)")
-	f.Int64Var(&o.Seed, "seed", 0, "seed of weights, order and proposals (default 1)")
-	f.StringVar(&o.Dir, "studies", "", "folder of the studies (default in the data folder)")
+	groups, read := discoverFlags()
+	for _, g := range groups {
+		c.Flags().AddFlagSet(g)
+	}
+	c.Flags().SortFlags = false
+	c.SetUsageFunc(func(c *cobra.Command) error { return usage(c, groups) })
+	c.RunE = func(c *cobra.Command, args []string) error {
+		o, run, err := read()
+		if err != nil {
+			return err
+		}
+		return discover(c.Context(), c.OutOrStdout(), args[0], o, run)
+	}
 	cobra.CheckErr(c.MarkFlagRequired("trials"))
 	return c
 }
+
+// usage prints the flags in their groups.
+func usage(c *cobra.Command, groups []*pflag.FlagSet) error {
+	out := c.OutOrStderr()
+	fmt.Fprintf(out, "Usage:\n  %s\n\nExamples:\n%s\n", c.UseLine(), c.Example)
+	for _, g := range groups {
+		fmt.Fprintf(out, "\n%s:\n%s", g.Name(), g.FlagUsagesWrapped(110))
+	}
+	return nil
+}
+
+// discoverFlags returns the flags, a set for each heading, and what reads them once
+// they are parsed.
+func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, lemonade.RunOptions, error)) {
+	var (
+		o                   lemonade.Options
+		run                 lemonade.RunOptions
+		wants, limits       []string
+		axes, without       []string
+		stops               []string
+		lag                 int
+		temperature         float64
+		maxTokens, maxCalls count
+	)
+	group := func(heading string) *pflag.FlagSet {
+		g := pflag.NewFlagSet(heading, pflag.ContinueOnError)
+		g.SortFlags = false
+		groups = append(groups, g)
+		return g
+	}
+	f := group("This run")
+	f.IntVar(&run.Trials, "trials", 0, "`N` trials in total, earlier ones included")
+	f.StringArrayVar(&stops, "stop-after", nil, "`CONDITION` that ends this run sooner: a time such as 30m, a training energy such as 0.1kWh, or target; may be repeated")
+	f.StringVar(&o.Dir, "studies", "", "`FOLDER` that holds the studies (default in the data folder)")
+
+	f = group("The study")
+	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+strings.Join(datasets.Names(), ", "))
+	f.StringVar(&o.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook); replay with --replay")
+	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+strings.Join(objective.Presets(), ", ")+", or none where the wants say it all (default balanced)")
+	f.StringArrayVar(&wants, "want", nil, "`METRIC[=TARGET][:PRIORITY]` to improve, such as inference_energy=5mJ:high; may be repeated")
+	f.StringArrayVar(&limits, "limit", nil, "`METRIC=VALUE` that no network may break, such as model_size=1MB; may be repeated")
+	f.StringSliceVar(&axes, "axes", nil, "`METRIC,METRIC` are the axes of the Pareto front (default "+join(objective.DefaultAxes, ",")+")")
+	f.IntVar(&o.TrainSamples, "train-samples", 0, "`N` training samples, drawn evenly from the classes (default all)")
+	f.IntVar(&o.Epochs, "epochs", 0, "`N` epochs per trial (default 10)")
+	f.Int64Var(&o.Seed, "seed", 0, "`N` seeds weights, order and proposals (default 1)")
+	f.StringVar(&o.Recipe, "recipe", "", "`free|fixed`: programs choose how they are trained, or all are trained alike (default free)")
+	f.StringVar(&o.Rules, "rules", "", "`PATH` of a rule book in YAML (default the built-in one)")
+	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+join(lemonade.Parts, ", ")+"; may be repeated")
+	f.StringVar(&o.Replay, "replay", "", "`STUDY` whose answers and measurements are replayed, without a model or training; with --proposer replay")
+
+	f = group("The language model")
+	f.StringVar(&o.LLM.Model, "model", "", "`NAME` of the model (default OPENAI_MODEL or GEMINI_MODEL, else "+defaultModels()+")")
+	f.Float64Var(&temperature, "temperature", 0, "`T` from 0 to 2, where the model takes one: how freely it answers (default OPENAI_TEMPERATURE or GEMINI_TEMPERATURE, else 1)")
+	f.StringVar(&o.LLM.Format, "llm-format", "", "`json|fenced`: an answer under a schema, or one with the program between fences (default json at the provider's own endpoint, else fenced)")
+	f.Float64Var(&o.LLM.Rate, "llm-rate", 0, "`N` calls per minute at most (default no limit)")
+	f.IntVar(&lag, "lag", 0, "`0|1`: the next network is asked for after one is trained, or meanwhile (default 0 for a model on this machine, else 1)")
+
+	f = group("What the language model may use in all, earlier runs of the study and calls in flight included")
+	f.Float64Var(&o.LLM.Cap.Dollars, "max-cost", 0, "`USD` at most; needs a model whose price is known (default no cap)")
+	f.Var(&maxTokens, "max-tokens", "`TOKENS` of prompts and answers at most, such as 200k or 1.5M (default no cap)")
+	f.Var(&maxCalls, "max-calls", "`CALLS` at most, repairs included (default no cap)")
+
+	changed := func(name string) bool {
+		return slices.ContainsFunc(groups, func(g *pflag.FlagSet) bool { return g.Changed(name) })
+	}
+	return groups, func() (lemonade.Options, lemonade.RunOptions, error) {
+		faults := []error{parseObjective(&o, wants, limits)}
+		for _, stop := range stops {
+			faults = append(faults, run.Stop.ParseStop(stop))
+		}
+		for _, axis := range axes {
+			o.Axes = append(o.Axes, trial.Metric(strings.TrimSpace(axis)))
+		}
+		for _, part := range without {
+			o.Without = append(o.Without, lemonade.Part(part))
+		}
+		if changed("lag") {
+			o.Lag = &lag
+		}
+		if changed("temperature") {
+			o.LLM.Temperature = &temperature
+		}
+		o.LLM.Cap.Tokens, o.LLM.Cap.Calls = int(maxTokens), int(maxCalls)
+		return o, run, errors.Join(faults...)
+	}
+}
+
+func join[T ~string](names []T, separator string) string {
+	var texts []string
+	for _, n := range names {
+		texts = append(texts, string(n))
+	}
+	return strings.Join(texts, separator)
+}
+
+// defaultModels names what each provider is asked for where nothing is said.
+func defaultModels() string {
+	var names []string
+	for _, m := range propose.Models() {
+		if m.Default {
+			names = append(names, m.Name+" of "+m.Provider)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// count is a flag for a number such as 200k or 1.5M.
+type count int
+
+func (n *count) Set(text string) error {
+	digits, scale := text, 1.0
+	for suffix, s := range map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6} {
+		if rest, ok := strings.CutSuffix(text, suffix); ok {
+			digits, scale = rest, s
+		}
+	}
+	v, err := strconv.ParseFloat(digits, 64)
+	v *= scale
+	whole := math.Round(v)
+	if err != nil || !(whole >= 1 && whole <= 1e15) || math.Abs(v-whole) > 1e-3 { // 2.3M is not quite whole
+		return fmt.Errorf("%q is not a positive number such as 200k or 1.5M", text)
+	}
+	*n = count(whole)
+	return nil
+}
+
+func (n *count) String() string { return strconv.Itoa(int(*n)) }
+func (*count) Type() string     { return "number" }
 
 func parseObjective(o *lemonade.Options, wants, limits []string) error {
 	var faults []error
@@ -134,8 +258,12 @@ func printer() func(lemonade.Event) {
 		case e.Kind == lemonade.Progress && e.Progress.Report == nil && time.Since(last) < 10*time.Second:
 			return
 		}
+		text := kernelext.Describe(e)
+		if text == "" {
+			return
+		}
 		last = time.Now()
-		progress(kernelext.Describe(e))
+		progress(text)
 		if e.Kind == lemonade.Began {
 			for _, c := range e.Trial.Commands {
 				progress(fmt.Sprintf("  %s %s: %s", c.Code, c.Text, c.Reason))

@@ -43,6 +43,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(notebookCommand(), discoverCommand(), showCommand(), setupCommand(), doctorCommand())
+	root.AddCommand(benchmarkCommand())
 	return root
 }
 

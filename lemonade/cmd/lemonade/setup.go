@@ -15,6 +15,7 @@ import (
 	"github.com/lemo-nade/lemonade/kernelext/jupyter"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/home"
+	"github.com/lemo-nade/lemonade/lemonade/propose"
 )
 
 func setupCommand() *cobra.Command {
@@ -99,9 +100,17 @@ func doctor(ctx context.Context, out io.Writer) error {
 		}
 		report(name, where, nil)
 	}
-	llm := "OPENAI_API_KEY and OPENAI_BASE_URL are not set: the rule book proposes"
-	if os.Getenv("OPENAI_API_KEY") != "" || os.Getenv("OPENAI_BASE_URL") != "" {
-		llm = "set in the environment: --proposer openai uses it"
+	llm := "no key in the environment: the rule book proposes"
+	for _, p := range [][2]string{{"openai", "OPENAI_API_KEY"}, {"openai", "OPENAI_BASE_URL"}, {"gemini", "GEMINI_API_KEY"}, {"gemini", "GOOGLE_API_KEY"}} {
+		if os.Getenv(p[1]) == "" {
+			continue
+		}
+		if model, _, _, err := (propose.Options{}).Resolve(p[0]); err != nil {
+			report("llm", "", err)
+		} else {
+			llm = fmt.Sprintf("%s is set: --proposer %s asks %s", p[1], p[0], model)
+		}
+		break
 	}
 	report("llm", llm, nil)
 	jupyterAt, err := jupyter.Status()

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lemo-nade/lemonade/lemonade/benchmark"
+)
+
+// TestBenchmarkProposers runs an arm on the real data, reports on it without
+// running, and finds nothing left to do.
+func TestBenchmarkProposers(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	args := []string{"benchmark", "proposers", "--arms", "rulebook", "--seeds", "2,", "--trials", "1", "--train-samples", "300", "--epochs", "2", "--studies", dir}
+	if out, err := terminal(t, append(args, "--report-only")...); err == nil {
+		t.Errorf("a report on nothing:\n%s", out)
+	}
+	out, err := terminal(t, append(args, "--json", file)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"rulebook seed 2 trial 1/1: complete, accuracy", "1 of 1", "hypervolume after 1"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report benchmark.Report
+	if err := json.Unmarshal(written, &report); err != nil {
+		t.Fatal(err)
+	}
+	want := benchmark.Budget{TrainSamples: 300, Epochs: 2, Recipe: "fixed"}
+	if diff := cmp.Diff(want, report.Budget); diff != "" {
+		t.Errorf("budget (-want +got):\n%s", diff)
+	}
+	if len(report.Arms) != 1 || !cmp.Equal(report.Arms[0].Done, []int{1}) || report.Arms[0].Values["valid_at_once"].Mean == nil {
+		t.Errorf("report %s", written)
+	}
+	if out, err = terminal(t, append(args, "--report-only", "--json", "-")...); err != nil || out != string(written) {
+		t.Errorf("the report without running differs (%v):\n%s", err, out)
+	}
+	out, err = terminal(t, append(args, "--markdown")...)
+	if err != nil || strings.Contains(out, "trial 1/1") || !strings.Contains(out, "| valid at once | 100 % |") {
+		t.Errorf("again (%v):\n%s", err, out)
+	}
+}
+
+func TestParseSeeds(t *testing.T) {
+	for text, want := range map[string][]int64{"1": {1}, "3": {1, 2, 3}, "3,": {3}, "5,2, 9": {5, 2, 9}} {
+		if got, err := parseSeeds(text); err != nil || !cmp.Equal(got, want) {
+			t.Errorf("parseSeeds(%q) = %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "x", "1,,2", ",", "1.5", "1000000"} {
+		if got, err := parseSeeds(text); err == nil {
+			t.Errorf("parseSeeds(%q) = %v, want an error", text, got)
+		}
+	}
+}
+
+func TestBenchmarkRefuses(t *testing.T) {
+	for _, name := range []string{"OPENAI_API_KEY", "OPENAI_BASE_URL"} {
+		t.Setenv(name, "")
+	}
+	for _, c := range []struct{ args, want string }{
+		{"--arms openai", "OPENAI_BASE_URL"},
+		{"--arms oracle", `"oracle"`},
+		{"--arms openai-luck", "lessons"},
+		{"--seeds many", "1,2,3"},
+		{"--trials 0", "trials"},
+		{"--data mnist", "digits"},
+		{"--arms random,random", "twice"},
+	} {
+		args := append([]string{"benchmark", "proposers", "--studies", t.TempDir()}, strings.Fields(c.args)...)
+		if _, err := terminal(t, args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v does not say %s", c.args, err, c.want)
+		}
+	}
+}
