@@ -130,9 +130,10 @@ type malicious struct {
 	url   string
 }
 
-func newMalicious(t *testing.T) *malicious {
+// newMalicious begins with the answer of that number in the list of slips.
+func newMalicious(t *testing.T, first int) *malicious {
 	t.Helper()
-	m := &malicious{keys: map[string]bool{}}
+	m := &malicious{keys: map[string]bool{}, calls: first}
 	s := httptest.NewServer(m)
 	t.Cleanup(s.Close)
 	m.url = s.URL
@@ -265,7 +266,7 @@ func TestNoKeyIsToldOrKept(t *testing.T) {
 			if c.keyVar == "GOOGLE_API_KEY" {
 				t.Setenv("GEMINI_API_KEY", "")
 			}
-			server := newMalicious(t)
+			server := newMalicious(t, 0)
 			t.Setenv(c.baseVar, server.url+c.path)
 			out := told{t}
 			o := quick
@@ -349,8 +350,7 @@ func TestNoKeyInTheTerminal(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	root := secretHome(t)
-	server := newMalicious(t)
-	server.calls = 4 // one answer, then errors
+	server := newMalicious(t, 4) // one answer, then errors
 	t.Setenv("OPENAI_BASE_URL", server.url+"/v1")
 	t.Setenv("OPENAI_MODEL", "scripted")
 	dir := filepath.Join(root, "studies")
