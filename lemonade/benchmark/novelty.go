@@ -17,7 +17,7 @@ type examples []*arch.Network
 // promptExamples builds the example programs for samples of that data set.
 func promptExamples(info datasets.Info) (examples, error) {
 	var out examples
-	for i, source := range propose.Examples() {
+	for i, source := range propose.Examples(info.Shape, len(info.ClassNames)) {
 		p, err := arch.Parse(source, info.Shape, len(info.ClassNames))
 		if err != nil {
 			return nil, fmt.Errorf("example %d of the prompt: %w", i+1, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -30,9 +31,12 @@ func promptFile(name string) string {
 	return string(text)
 }
 
-// Examples are the programs that every prompt shows: the parent and the answer of
-// an example. A proposer that only repeats them has found nothing.
-func Examples() []string { return []string{exampleParent, exampleAnswer} }
+// Examples are the programs that a prompt shows for a task: the parent and the
+// answer of an example, and the plain network of a first round. A proposer that
+// only repeats them has found nothing.
+func Examples(input arch.Shape, classes int) []string {
+	return []string{exampleParent, exampleAnswer, arch.Seed(input, classes)}
+}
 
 var prompts = template.Must(template.ParseFS(promptFiles, "prompts/*.tmpl"))
 
@@ -146,6 +150,7 @@ type round struct {
 	Parent   *shown
 	Commands []string
 	Niche    string
+	Seed     string // the program that the rule book starts from, where there is no parent
 	Halvings string // how often a first network may halve the image; "" where the input is none
 }
 
@@ -157,6 +162,9 @@ func roundView(r Request, f form) round {
 		form: f, Task: taskLine(r.Task), Wants: wantLines(r), Lessons: shorten(r.Lessons, lessonsShown),
 		Outcomes: outcomeLines(r, outcomesShown), Failures: failureLines(r.History),
 		Commands: commandLines(r, f), Niche: nicheLine(r), Halvings: halvings(r.Task.Input),
+	}
+	if r.Parent == nil {
+		v.Seed = arch.Seed(r.Task.Input, r.Task.Classes)
 	}
 	if p := r.Parent; p != nil && p.Program != nil {
 		v.Parent = &shown{

@@ -170,7 +170,7 @@ func TestPromptIsBounded(t *testing.T) {
 // and differ as its commands say, in both forms.
 func TestExampleIsValid(t *testing.T) {
 	task := Task{Input: arch.Shape{28, 28, 1}, Classes: 10}
-	before := parse(t, Examples()[0], task)
+	before := parse(t, Examples(task.Input, task.Classes)[0], task)
 	for _, f := range []form{{}, {JSON: true}, {Fixed: true}, {JSON: true, Fixed: true}} {
 		answer := read(exampleText(f), nil)
 		after := parse(t, answer.Source, task)
