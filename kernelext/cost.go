@@ -76,9 +76,8 @@ func (v View) llmCosts() []item {
 	if spent.Calls == 0 {
 		return []item{{name: "calls", value: "none"}}
 	}
-	seconds, failed, assumed := 0.0, 0, 0
+	failed, assumed := 0, 0
 	for _, x := range exchanges(v.Trials) {
-		seconds += x.Duration.Seconds()
 		if x.Error != "" {
 			failed++
 		}
@@ -104,7 +103,7 @@ func (v View) llmCosts() []item {
 		calls,
 		{"tokens", thousands(spent.PromptTokens) + " prompt + " + thousands(spent.AnswerTokens) + " answer", count(assumed, "assumed")},
 		price,
-		{name: "time", value: lasting(seconds)},
+		{name: "time", value: lasting(spent.Duration.Seconds())},
 		{"energy", "unknown", "not measured"},
 	}
 }

@@ -73,7 +73,7 @@ func statistics(trials int) []statistic {
 		statistic{"calls", "LLM calls / trial", "the model's answers, repairs and lessons", amount, false, perTrial(func(t trial.Trial) (float64, bool) { return float64(t.Spent().Calls), true })},
 		statistic{"tokens", "LLM tokens / trial", "prompts and answers", amount, false, perTrial(func(t trial.Trial) (float64, bool) { return float64(t.Spent().Tokens()), true })},
 		statistic{"dollars", "LLM USD / trial", "unknown where a call has no price", amount, false, perTrial(func(t trial.Trial) (float64, bool) { return t.Spent().Dollars, t.Spent().Unpriced == 0 })},
-		statistic{"seconds", "LLM seconds / trial", "waiting for the language model", amount, false, perTrial(seconds)},
+		statistic{"seconds", "LLM seconds / trial", "waiting for the language model", amount, false, perTrial(func(t trial.Trial) (float64, bool) { return t.Spent().Duration.Seconds(), true })},
 	)
 }
 
@@ -235,21 +235,4 @@ func perTrial(of func(trial.Trial) (float64, bool)) func(sample) (float64, bool)
 		}
 		return sum / float64(max(1, len(s.trials))), len(s.trials) > 0
 	}
-}
-
-// seconds is how long a trial waited for a language model.
-func seconds(t trial.Trial) (float64, bool) {
-	sum := 0.0
-	count := func(x *trial.Exchange) {
-		if x != nil {
-			sum += x.Duration.Seconds()
-		}
-	}
-	for _, a := range t.Attempts {
-		count(a.Exchange)
-	}
-	if t.Lessons != nil {
-		count(t.Lessons.Exchange)
-	}
-	return sum, true
 }

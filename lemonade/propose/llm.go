@@ -159,7 +159,7 @@ func (p *llm) failure(ctx, limited context.Context, ex *trial.Exchange, err erro
 // usable names some of the models the key can use, those first whose names begin
 // most like the one that was asked for; nothing where the server does not say.
 func (p *llm) usable(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(withoutRetries(ctx), min(10*time.Second, p.options.Timeout))
+	ctx, cancel := context.WithTimeout(Probe(ctx), min(10*time.Second, p.options.Timeout))
 	defer cancel()
 	ids, err := p.chat.models(ctx)
 	if err != nil || len(ids) == 0 {

@@ -22,14 +22,9 @@ const (
 
 // Probe returns a context in which a language model is asked once, without
 // retries: for the round after an outage.
-func Probe(ctx context.Context) context.Context { return withoutRetries(ctx) }
+func Probe(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 type onceKey struct{}
-
-// withoutRetries makes [httpClient] try a request once.
-func withoutRetries(ctx context.Context) context.Context {
-	return context.WithValue(ctx, onceKey{}, true)
-}
 
 // errRedirected ends a call: headers that hold a key must not follow a server's
 // word to another.

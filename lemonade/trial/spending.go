@@ -1,12 +1,15 @@
 package trial
 
+import "time"
+
 // Spending is what LLM calls have used.
 type Spending struct {
-	Calls        int     `json:"calls"`
-	PromptTokens int     `json:"prompt_tokens"`
-	AnswerTokens int     `json:"answer_tokens"`
-	Dollars      float64 `json:"dollars"`  // of the calls whose price is known
-	Unpriced     int     `json:"unpriced"` // calls whose price is unknown
+	Calls        int           `json:"calls"`
+	PromptTokens int           `json:"prompt_tokens"`
+	AnswerTokens int           `json:"answer_tokens"`
+	Dollars      float64       `json:"dollars"`  // of the calls whose price is known
+	Unpriced     int           `json:"unpriced"` // calls whose price is unknown
+	Duration     time.Duration `json:"duration"` // ns, waited for answers
 }
 
 // Tokens is the sum of both kinds.
@@ -20,6 +23,7 @@ func (s *Spending) Add(x *Exchange) {
 	s.Calls++
 	s.PromptTokens += x.PromptTokens
 	s.AnswerTokens += x.AnswerTokens
+	s.Duration += x.Duration
 	if x.Cost == nil {
 		s.Unpriced++
 	} else {
@@ -49,5 +53,5 @@ func (h History) Spent() Spending {
 }
 
 func (s Spending) plus(o Spending) Spending {
-	return Spending{s.Calls + o.Calls, s.PromptTokens + o.PromptTokens, s.AnswerTokens + o.AnswerTokens, s.Dollars + o.Dollars, s.Unpriced + o.Unpriced}
+	return Spending{s.Calls + o.Calls, s.PromptTokens + o.PromptTokens, s.AnswerTokens + o.AnswerTokens, s.Dollars + o.Dollars, s.Unpriced + o.Unpriced, s.Duration + o.Duration}
 }
