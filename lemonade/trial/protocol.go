@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is the version of the messages between searcher and worker.
-const Protocol = 1
+const Protocol = 2
 
 // Envelope is one line of JSON between searcher and worker. Exactly one field is set.
 //
@@ -38,6 +38,7 @@ type Backend struct {
 	Name      string `json:"name"`      // value of GOMLX_BACKEND
 	Device    string `json:"device"`    // such as "cpu"
 	Precision string `json:"precision"` // that the device decides for
+	Meter     string `json:"meter"`     // method by which energy is measured
 }
 
 // Parse asks for a program to be run with symbolic tensors.
@@ -66,6 +67,26 @@ type Budget struct {
 	Epochs   int           `json:"epochs"`
 	Deadline time.Duration `json:"deadline"` // ns, for the whole job; 0 is the evaluator's default
 	Profile  time.Duration `json:"profile"`  // ns, for the measurement of inference; 0 is the profiler's default
+
+	// Limits of training_energy, training_time and co2e, in each metric's unit. The
+	// training stops once it breaks one, or will by the forecast at an epoch's end.
+	Limits map[Metric]float64 `json:"limits,omitempty"`
+}
+
+// Accounting is how energy is measured and turned into carbon.
+type Accounting struct {
+	Meter     string  `json:"meter,omitempty"` // method asked for, as in LEMONADE_METER; "" is the best there is
+	PUE       float64 `json:"pue"`             // power usage effectiveness, 1 or more
+	Intensity float64 `json:"intensity"`       // g CO2e per kWh
+	Source    string  `json:"source"`          // of the intensity: place, year and table, or who set it
+}
+
+// Forecast is what a whole training will take, as told after its first epoch:
+// what was used so far, and the rest at the rate of that epoch.
+type Forecast struct {
+	Energy  float64  `json:"energy,omitempty"` // kWh as in training_energy; 0 where the energy is unknown
+	Seconds float64  `json:"seconds"`          // as in training_time
+	Error   *float64 `json:"error,omitempty"`  // known at the end: forecast energy / used energy - 1, of the time where energy is unknown
 }
 
 // Job is everything a worker needs to train and measure one network.
@@ -74,6 +95,7 @@ type Job struct {
 	Recipe    arch.Recipe   `json:"recipe"`
 	Data      Data          `json:"data"`
 	Budget    Budget        `json:"budget"`
+	Account   Accounting    `json:"account"`
 	Seed      int64         `json:"seed"`
 	Precision string        `json:"precision"`         // "float32" or "bfloat16"; "" lets the device decide
 	Weights   string        `json:"weights,omitempty"` // file to write the trained weights to; "" writes none
@@ -85,6 +107,12 @@ const (
 	PhaseCompile = "compile"
 	PhaseTrain   = "train"
 	PhaseProfile = "profile"
+
+	// PhaseEvaluate is no phase of progress but has its share of the seconds: the
+	// validation after each epoch, and the count of training samples at the end.
+	PhaseEvaluate = "evaluate"
+	// PhaseIdle is none either: the power of the idle machine is measured.
+	PhaseIdle = "idle"
 )
 
 // Progress is where a job stands.
@@ -96,15 +124,18 @@ type Progress struct {
 	Loss     float64 `json:"loss,omitempty"`
 	Accuracy float64 `json:"accuracy,omitempty"` // of the last validation
 	Report   *Epoch  `json:"report,omitempty"`   // at the end of an epoch
+
+	Forecast *Forecast `json:"forecast,omitempty"` // at the end of the first epoch
 }
 
 // Result is how a job ended.
 type Result struct {
-	State   State              `json:"state"`            // Complete or Failed
-	Reason  string             `json:"reason,omitempty"` // OutOfMemory, NaN, … with details
-	Metrics Metrics            `json:"metrics,omitempty"`
-	Curve   []Epoch            `json:"curve,omitempty"`
-	Seconds map[string]float64 `json:"seconds,omitempty"` // by phase
-	Device  string             `json:"device,omitempty"`  // what it ran on
-	Engine  string             `json:"engine,omitempty"`
+	State    State              `json:"state"`            // Complete, Failed, or Infeasible where the training was stopped at a limit
+	Reason   string             `json:"reason,omitempty"` // OutOfMemory, NaN, … with details
+	Metrics  Metrics            `json:"metrics,omitempty"`
+	Curve    []Epoch            `json:"curve,omitempty"`
+	Seconds  map[string]float64 `json:"seconds,omitempty"` // by phase
+	Forecast *Forecast          `json:"forecast,omitempty"`
+	Device   string             `json:"device,omitempty"` // what it ran on
+	Engine   string             `json:"engine,omitempty"`
 }
