@@ -1,38 +1,51 @@
 package energy
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// Describe says in lines for a person which meter is used and why, what each of
-// the others lacks, and how energy becomes carbon.
-func Describe() []string { return describe() }
-
-func describe(options ...Option) []string {
-	var lines []string
+// Describe says in lines for a person which meter is used, and why each of the
+// others is not.
+func Describe(options ...Option) []string {
+	m := newMachine(options)
+	asked, who := m.asked()
+	var lines, used []string
 	if meter, err := Open(options...); err != nil {
 		lines = append(lines, "no meter: "+err.Error())
 	} else {
-		lines = append(lines, joinNotes("meter "+meter.Method(), noteOf(meter)))
+		used = strings.Split(meter.Method(), "+")
+		by := ""
+		if asked != "" {
+			by = " (" + who + ")"
+		}
+		lines = append(lines, "meter "+meter.Method()+by+": "+meter.About().Note)
+		_ = meter.Close() // nothing was read that could be wrong
 	}
-	m := newMachine(options)
-	if _, err := m.openNVML(); err != nil {
-		lines = append(lines, "nvml-counter: "+reason(err))
-	}
-	if _, err := newRAPL(m.sys); err != nil {
-		lines = append(lines, "rapl: "+reason(err))
-	}
-	lines = append(lines, "carbon: "+Carbon(1).Note+"; LEMONADE_LOCATION sets the country")
-	if pue, err := PUE(); err == nil {
-		lines = append(lines, fmt.Sprintf("PUE %.2f; LEMONADE_PUE sets it", pue))
+	for _, method := range []string{trial.MethodNVML, trial.MethodNVMLPower, trial.MethodRAPL, trial.MethodEstimate} {
+		if !slices.Contains(used, method) {
+			lines = append(lines, method+": "+m.unused(method, used != nil))
+		}
 	}
 	return lines
 }
 
-func reason(err error) string {
-	if errors.Is(err, errAbsent) {
+// unused says why a method is not used, where another is or none.
+func (m machine) unused(method string, another bool) string {
+	meter, err := m.open(method)
+	if err != nil {
 		return err.Error()
 	}
-	return "unusable: " + err.Error()
+	_ = meter.Close()
+	asked, who := m.asked()
+	switch {
+	case asked != "":
+		return "is there, but " + who + " asks for another"
+	case another:
+		return "is not needed, since the processor's energy is counted"
+	}
+	return fmt.Sprintf("is there, and LEMONADE_METER=%s would take it", method)
 }

@@ -1,26 +1,3 @@
-// Package energy measures the energy of work and turns it into carbon.
-//
-// There are three meters, each of cumulative joules:
-//
-//   - nvml-counter: the total-energy counter of the NVIDIA GPUs that the process
-//     may see, Volta and newer. It moves about ten times a second.
-//   - rapl: the counters of the processor's packages and memory under
-//     /sys/class/powercap, Linux on Intel and AMD. They count whatever runs on the
-//     machine, and often only root may read them.
-//   - estimate: the CPU time of this process times a hardware thread's share of
-//     the processor's rated power. It is CPU time by another name: it cannot tell a
-//     frugal instruction from a hungry one, and must not be ranked with measured
-//     values.
-//
-// [Open] takes the best of what exists. With a GPU that is the sum of the GPU's
-// counter and one of the other two for the processor, and its method names both:
-// "nvml-counter+rapl", "nvml-counter+estimate". LEMONADE_METER asks for one of
-// them by such a name, and it is then an error where it does not exist:
-//
-//	LEMONADE_METER=nvml-counter|rapl|estimate|nvml-counter+rapl|nvml-counter+estimate
-//
-// A read that fails is an error, never a zero. Nothing is taken off for what the
-// machine draws when idle.
 package energy
 
 import (
@@ -28,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
@@ -35,71 +13,104 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// Reading is the energy counted since some fixed moment, in joules. Total is the
-// sum of its parts.
-type Reading struct{ Total, CPU, GPU float64 }
+// Reading is the energy counted since some fixed moment, in joules. CPU has the
+// memory's where that is counted.
+type Reading struct {
+	CPU, GPU float64
+	Breaks   int // how often the count was lost so far, as when a counter was reset: a window over a break has no energy
+}
 
-// Meter reads energy counters. Joules may be called from several goroutines.
+// Total is the sum of the parts, in joules.
+func (r Reading) Total() float64 { return r.CPU + r.GPU }
+
+// Meter counts energy. Its methods may be called from several goroutines.
 type Meter interface {
-	Method() string // as in trial.Measurement
-	Joules() (Reading, error)
+	Method() string         // as in trial.Measurement
+	Read() (Reading, error) // an error where a counter cannot be read: never a zero in its place
+	About() About
+	Close() error // frees what the meter holds; reading it afterwards is an error
 }
 
-// annotated is a meter with something to say beside each value.
-type annotated interface{ Note() string }
+// About says what a meter's values are worth.
+type About struct {
+	Note string        // what is counted and what is not
+	Step time.Duration // how often the count moves; a window has to be many times as long
 
-func noteOf(m Meter) string {
-	if a, ok := m.(annotated); ok {
-		return a.Note()
-	}
-	return ""
+	// Low and High bound the true value of the processor's part where that is an
+	// estimate, as factors of it; both are 0 where the machine counts.
+	Low, High float64
 }
 
-// errAbsent is the reason of a meter that this machine does not have.
-var errAbsent = errors.New("not on this machine")
+var (
+	errAbsent = errors.New("not on this machine") // the reason of a meter that this machine does not have
+	errClosed = errors.New("the meter is closed")
+)
 
 // machine is where the meters look.
 type machine struct {
+	method  string // asked for by option
+	cpuOnly bool
 	nvml    nvml.Interface
-	gpu     bool
-	sys     string // sysfs
-	cpuinfo string
+	sys     string                        // sysfs
+	cpuinfo string                        // as /proc/cpuinfo
+	cpuTime func() (time.Duration, error) // of this process so far
 }
 
 // Option changes what Open does.
 type Option func(*machine)
 
 // CPUOnly leaves the GPUs out: for work on the CPU of a machine that has them.
-func CPUOnly() Option { return func(m *machine) { m.gpu = false } }
+func CPUOnly() Option { return func(m *machine) { m.cpuOnly = true } }
+
+// Method asks for a meter by its method, in place of LEMONADE_METER and in the
+// same words; "" leaves the choice open.
+func Method(name string) Option { return func(m *machine) { m.method = name } }
+
+// SysFS has the processor's counters and clocks looked for under root instead of
+// LEMONADE_SYSFS or /sys.
+func SysFS(root string) Option { return func(m *machine) { m.sys = root } }
+
+// CPUInfo has the processor's name read from file instead of /proc/cpuinfo.
+func CPUInfo(file string) Option { return func(m *machine) { m.cpuinfo = file } }
+
+// NVML has the GPUs looked for with that library, such as one in an unusual place
+// (nvml.New with nvml.WithLibraryPath) or a mock.
+func NVML(library nvml.Interface) Option { return func(m *machine) { m.nvml = library } }
+
+// systemNVML is one for all meters, since it counts who uses the library and loads
+// it for the first of them.
+var systemNVML = nvml.New()
 
 func newMachine(options []Option) machine {
-	m := machine{gpu: true, sys: "/sys", cpuinfo: "/proc/cpuinfo"}
+	m := machine{nvml: systemNVML, sys: os.Getenv("LEMONADE_SYSFS"), cpuinfo: "/proc/cpuinfo", cpuTime: processTime}
+	if m.sys == "" {
+		m.sys = "/sys"
+	}
 	for _, option := range options {
 		option(&m)
-	}
-	if m.gpu && m.nvml == nil {
-		m.nvml = nvml.New()
 	}
 	return m
 }
 
-// Open returns the meter that LEMONADE_METER asks for, else the best that this
-// machine has. A meter may hold a goroutine and a library for as long as the
-// process lives. What cannot be right later is an error now: an unknown value of
-// LEMONADE_METER, LEMONADE_LOCATION, LEMONADE_CARBON_INTENSITY, LEMONADE_PUE or
+// asked returns the method that was asked for, "" where none was, and who asked.
+func (m machine) asked() (method, who string) {
+	if m.method != "" {
+		return m.method, "meter " + m.method + ", asked for by option"
+	}
+	method = os.Getenv("LEMONADE_METER")
+	return method, "LEMONADE_METER=" + method
+}
+
+// Open returns the meter that is asked for, else the best that this machine has.
+// A meter may hold a goroutine and a library until it is closed. What cannot be
+// right later is an error now: an unknown value of LEMONADE_METER or
 // LEMONADE_CPU_TDP, and a GPU whose energy cannot be read.
 func Open(options ...Option) (Meter, error) {
-	if _, err := intensity(); err != nil {
-		return nil, err
-	}
-	if _, err := PUE(); err != nil {
-		return nil, err
-	}
 	m := newMachine(options)
-	if asked := os.Getenv("LEMONADE_METER"); asked != "" {
-		meter, err := m.open(strings.Split(asked, "+"))
+	if asked, who := m.asked(); asked != "" {
+		meter, err := m.open(asked)
 		if err != nil {
-			return nil, fmt.Errorf("LEMONADE_METER=%s: %w", asked, err)
+			return nil, fmt.Errorf("%s: %w", who, err)
 		}
 		return meter, nil
 	}
@@ -107,43 +118,52 @@ func Open(options ...Option) (Meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	gpu, err := m.openNVML()
+	gpu, err := m.openNVML("")
 	switch {
 	case err == nil:
 		return sum{gpu, cpu}, nil
 	case errors.Is(err, errAbsent):
 		return cpu, nil
-	default:
-		return nil, fmt.Errorf("%w; set LEMONADE_METER=%s to count the processor alone", err, cpu.Method())
 	}
+	return nil, errors.Join(fmt.Errorf("%w; set LEMONADE_METER=%s to count the processor alone", err, cpu.Method()), cpu.Close())
 }
 
-// open opens the meters of the given methods.
-func (m machine) open(methods []string) (Meter, error) {
-	openers := map[string]func() (Meter, error){
-		trial.MethodNVML:     m.openNVML,
-		trial.MethodRAPL:     m.openRAPL,
-		trial.MethodEstimate: func() (Meter, error) { return m.openEstimate("") },
-	}
-	var meters []Meter
-	for _, method := range methods {
-		opener, ok := openers[method]
-		if !ok {
-			return nil, fmt.Errorf("unknown meter %q; there are nvml-counter, rapl and estimate, and nvml-counter+ one of the others", method)
+// open opens the meter of a method, or of a sum.
+func (m machine) open(method string) (Meter, error) {
+	var gpu, cpu string
+	for _, part := range strings.Split(method, "+") {
+		place := &cpu
+		switch part {
+		case trial.MethodNVML, trial.MethodNVMLPower:
+			place = &gpu
+		case trial.MethodRAPL, trial.MethodEstimate:
+		default:
+			return nil, fmt.Errorf("unknown meter %q; there are nvml-counter and nvml-power for GPUs, rapl and estimate for the processor, and sums such as nvml-counter+rapl", part)
 		}
-		meter, err := opener()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", method, err)
+		if *place != "" {
+			return nil, fmt.Errorf("%s and %s count the same; only a GPU's meter and a processor's can be summed, such as nvml-counter+rapl", *place, part)
 		}
-		meters = append(meters, meter)
+		*place = part
 	}
-	switch {
-	case len(meters) == 1:
-		return meters[0], nil
-	case len(meters) == 2 && methods[0] == trial.MethodNVML && methods[1] != trial.MethodNVML:
-		return sum{meters[0], meters[1]}, nil
+	if gpu == "" {
+		return m.openCPU(cpu)
 	}
-	return nil, errors.New("only nvml-counter+rapl and nvml-counter+estimate can be summed without counting twice")
+	g, err := m.openNVML(gpu)
+	if err != nil || cpu == "" {
+		return g, err
+	}
+	c, err := m.openCPU(cpu)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return sum{g, c}, nil
+}
+
+func (m machine) openCPU(method string) (Meter, error) {
+	if method == trial.MethodRAPL {
+		return m.openRAPL()
+	}
+	return m.openEstimate("")
 }
 
 // processor returns the processor's counters where they can be read, else the estimate.
@@ -154,7 +174,7 @@ func (m machine) processor() (Meter, error) {
 	}
 	why := ""
 	if !errors.Is(err, errAbsent) {
-		why = "rapl: " + err.Error()
+		why = err.Error()
 	}
 	return m.openEstimate(why)
 }
@@ -164,71 +184,52 @@ type sum struct{ gpu, cpu Meter }
 
 func (s sum) Method() string { return s.gpu.Method() + "+" + s.cpu.Method() }
 
-func (s sum) Note() string { return joinNotes(noteOf(s.gpu), noteOf(s.cpu)) }
-
-func (s sum) Joules() (Reading, error) {
-	gpu, err := s.gpu.Joules()
-	if err != nil {
-		return Reading{}, err
-	}
-	cpu, err := s.cpu.Joules()
-	if err != nil {
-		return Reading{}, err
-	}
-	return Reading{Total: gpu.GPU + cpu.CPU, CPU: cpu.CPU, GPU: gpu.GPU}, nil
+func (s sum) About() About {
+	gpu, cpu := s.gpu.About(), s.cpu.About()
+	return About{Note: join(gpu.Note, cpu.Note), Step: max(gpu.Step, cpu.Step), Low: cpu.Low, High: cpu.High}
 }
 
-func joinNotes(notes ...string) string {
-	var said []string
-	for _, n := range notes {
-		if n != "" {
-			said = append(said, n)
+func (s sum) Read() (Reading, error) {
+	gpu, err := s.gpu.Read()
+	if err != nil {
+		return Reading{}, err
+	}
+	cpu, err := s.cpu.Read()
+	if err != nil {
+		return Reading{}, err
+	}
+	return Reading{CPU: cpu.CPU, GPU: gpu.GPU, Breaks: cpu.Breaks + gpu.Breaks}, nil
+}
+
+func (s sum) Close() error { return errors.Join(s.gpu.Close(), s.cpu.Close()) }
+
+// join puts what there is to say in a row.
+func join(said ...string) string {
+	var all []string
+	for _, s := range said {
+		if s != "" {
+			all = append(all, s)
 		}
 	}
-	return strings.Join(said, "; ")
+	return strings.Join(all, "; ")
 }
 
-// Energy is what a window of time took.
-type Energy struct {
-	Joules, CPU, GPU float64 // J
-	Seconds          float64
-	Method           string // of the meter
-	Note             string // what the meter counts and what it does not
-}
-
-// Window is a stretch of time that is being measured.
-type Window struct {
-	meter Meter
-	start time.Time
-	first Reading
-}
-
-// Start begins a window. The device must have finished what was given to it before.
-func Start(meter Meter) (*Window, error) {
-	first, err := meter.Joules()
-	if err != nil {
-		return nil, err
-	}
-	return &Window{meter, time.Now(), first}, nil
-}
-
-// Stop returns the energy since Start. The window goes on, so that Stop may be
-// called again. Where no energy at all was counted, the window was shorter than
-// the meter's step, and that is an error.
-func (w *Window) Stop() (Energy, error) {
-	last, err := w.meter.Joules()
-	if err != nil {
-		return Energy{}, err
-	}
-	e := Energy{
-		Joules: last.Total - w.first.Total, CPU: last.CPU - w.first.CPU, GPU: last.GPU - w.first.GPU,
-		Seconds: time.Since(w.start).Seconds(), Method: w.meter.Method(), Note: noteOf(w.meter),
-	}
-	if e.CPU < 0 || e.GPU < 0 {
-		return Energy{}, fmt.Errorf("energy (%s): the counter went back, by %g J (CPU) and %g J (GPU)", e.Method, min(0, e.CPU), min(0, e.GPU))
-	}
-	if e.Joules <= 0 {
-		return Energy{}, fmt.Errorf("energy (%s): nothing was counted in %.3f s: the time is shorter than the counter's step", e.Method, e.Seconds)
-	}
-	return e, nil
+// poll calls f that often until stop is called, which waits for a call in progress
+// and must not be called twice.
+func poll(every time.Duration, f func()) (stop func()) {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				f()
+			}
+		}
+	})
+	return func() { close(done); running.Wait() }
 }

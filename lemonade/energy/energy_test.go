@@ -2,264 +2,293 @@ package energy
 
 import (
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
-	"github.com/NVIDIA/go-nvml/pkg/nvml/mock/dgxh100"
-	"github.com/NVIDIA/go-nvml/pkg/nvml/mock/server"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// clean unsets what in the environment changes a meter.
-func clean(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"LEMONADE_METER", "LEMONADE_CARBON_INTENSITY", "LEMONADE_LOCATION", "LEMONADE_PUE", "LEMONADE_CPU_TDP", "CUDA_VISIBLE_DEVICES"} {
-		t.Setenv(name, "") // so that its value comes back after the test
-		os.Unsetenv(name)
-	}
-}
-
-// fake is a meter whose readings a test sets.
-type fake struct {
-	method string
-	next   []Reading
-	err    error
-}
-
-func (f *fake) Method() string { return f.method }
-func (f *fake) Joules() (Reading, error) {
-	if f.err != nil {
-		return Reading{}, f.err
-	}
-	r := f.next[0]
-	f.next = f.next[1:]
-	return r, nil
-}
-
-func TestWindow(t *testing.T) {
-	for _, test := range []struct {
-		name        string
-		first, last Reading
-		want        string // in the error
-	}{
-		{"good", Reading{10, 4, 6}, Reading{15, 6, 9}, ""},
-		{"nothing counted", Reading{10, 4, 6}, Reading{10, 4, 6}, "nothing was counted"},
-		{"went back", Reading{10, 4, 6}, Reading{13, 9, 4}, "went back"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			w, err := Start(&fake{method: "x", next: []Reading{test.first, test.last}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Millisecond)
-			e, err := w.Stop()
-			if test.want != "" {
-				if err == nil || !strings.Contains(err.Error(), test.want) || e != (Energy{}) {
-					t.Errorf("Stop = %+v, %v", e, err)
-				}
-				return
-			}
-			if err != nil || e.Joules != 5 || e.CPU != 2 || e.GPU != 3 || e.Method != "x" || e.Seconds < 0.001 {
-				t.Errorf("Stop = %+v, %v", e, err)
-			}
-		})
-	}
-	broken := errors.New("broken")
-	if _, err := Start(&fake{err: broken}); !errors.Is(err, broken) {
-		t.Errorf("Start of a broken meter: %v", err)
-	}
-	meter := &fake{next: []Reading{{}}}
-	w, err := Start(meter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meter.err = broken
-	if _, err := w.Stop(); !errors.Is(err, broken) {
-		t.Errorf("Stop of a broken meter: %v", err)
-	}
-}
-
-// on returns an option for a machine with that sysfs and NVML.
-func on(sys string, lib nvml.Interface) Option {
-	return func(m *machine) { m.sys, m.nvml, m.cpuinfo = sys, lib, filepath.Join(sys, "cpuinfo") }
-}
-
-func TestOpenTakesTheBest(t *testing.T) {
-	gpu := fakeGPUs(t, 1)
-	noGPU := dgxh100.New()
-	noGPU.InitFunc = func() nvml.Return { return nvml.ERROR_LIBRARY_NOT_FOUND }
-	oldGPU := dgxh100.NewWithGPUs(dgxh100.New().Devices[0].(*server.Device).Config)
-	oldGPU.Devices[0].(*server.Device).GetTotalEnergyConsumptionFunc = func() (uint64, nvml.Return) { return 0, nvml.ERROR_NOT_SUPPORTED }
+func TestOpen(t *testing.T) {
 	rapl := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
 	none := t.TempDir()
+	gpu := func(counter, power nvml.Return) nvml.Interface {
+		lib := fakeGPUs(t, 2)
+		lib.gpus[1].counter, lib.gpus[1].power = counter, power
+		return lib
+	}
+	counting := gpu(nvml.SUCCESS, nvml.SUCCESS)
+	mixed := gpu(nvml.ERROR_NOT_SUPPORTED, nvml.SUCCESS)
+	dumb := gpu(nvml.ERROR_NOT_SUPPORTED, nvml.ERROR_NOT_SUPPORTED)
+	broken := fakeGPUs(t, 1)
+	broken.InitFunc = func() nvml.Return { return nvml.ERROR_LIB_RM_VERSION_MISMATCH }
 	for _, test := range []struct {
-		name, asked string
-		sys         string
-		lib         nvml.Interface
-		want        string
-		wantErr     string
+		name          string
+		option, asked string // by option, by LEMONADE_METER
+		sys           string
+		lib           nvml.Interface
+		want          string
+		wantErr       string
 	}{
-		{"nothing", "", none, noGPU, "estimate", ""},
-		{"counters", "", rapl, noGPU, "rapl", ""},
-		{"GPU", "", none, gpu, "nvml-counter+estimate", ""},
-		{"GPU and counters", "", rapl, gpu, "nvml-counter+rapl", ""},
-		{"GPU without a counter", "", rapl, oldGPU, "", "Volta"},
-		{"estimate wanted", "estimate", rapl, gpu, "estimate", ""},
-		{"GPU alone wanted", "nvml-counter", rapl, gpu, "nvml-counter", ""},
-		{"worse sum wanted", "nvml-counter+estimate", rapl, gpu, "nvml-counter+estimate", ""},
-		{"wanted and not there", "rapl", none, gpu, "", "LEMONADE_METER=rapl"},
-		{"wanted GPU not there", "nvml-counter", rapl, noGPU, "", "not on this machine"},
-		{"unknown", "wattmeter", rapl, gpu, "", `unknown meter "wattmeter"`},
-		{"double counting", "rapl+estimate", rapl, gpu, "", "counting twice"},
+		{"nothing", "", "", none, noGPU(), "estimate", ""},
+		{"counters", "", "", rapl, noGPU(), "rapl", ""},
+		{"GPU", "", "", none, counting, "nvml-counter+estimate", ""},
+		{"GPU and counters", "", "", rapl, counting, "nvml-counter+rapl", ""},
+		{"one of the GPUs without a counter", "", "", rapl, mixed, "nvml-power+rapl", ""},
+		{"the same without counters of the processor", "", "", none, mixed, "nvml-power+estimate", ""},
+		{"GPU without power", "", "", rapl, dumb, "", "GPU 1 (NVIDIA A100-PCIE-40GB): no energy counter (it needs Volta or newer), and its power cannot be read: "},
+		{"GPU of another driver", "", "", rapl, broken, "", "set LEMONADE_METER=rapl to count the processor alone"},
+
+		{"estimate wanted", "", "estimate", rapl, counting, "estimate", ""},
+		{"GPU alone wanted", "", "nvml-counter", rapl, counting, "nvml-counter", ""},
+		{"power alone wanted", "", "nvml-power", rapl, mixed, "nvml-power", ""},
+		{"worse sum wanted", "", "nvml-counter+estimate", rapl, counting, "nvml-counter+estimate", ""},
+		{"sum the other way round", "", "rapl+nvml-counter", rapl, counting, "nvml-counter+rapl", ""},
+		{"option", "estimate", "", rapl, counting, "estimate", ""},
+		{"option over environment", "rapl", "estimate", rapl, counting, "rapl", ""},
+		{"option over a wrong environment", "rapl", "wattmeter", rapl, counting, "rapl", ""},
+
+		{"not there, by environment", "", "rapl", none, counting, "", "LEMONADE_METER=rapl: not on this machine: no "},
+		{"not there, by option", "rapl", "estimate", none, counting, "", "meter rapl, asked for by option: not on this machine: no "},
+		{"GPU not there", "", "nvml-counter", rapl, noGPU(), "", "not on this machine"},
+		{"counter not there", "", "nvml-counter", rapl, mixed, "", "GPU 1 (NVIDIA A100-PCIE-40GB): no energy counter (it needs Volta or newer); take nvml-power"},
+		{"power not needed", "", "nvml-power+rapl", rapl, counting, "", "take nvml-counter"},
+		{"half a sum not there", "", "nvml-counter+rapl", none, counting, "", "not on this machine"},
+		{"unknown", "", "wattmeter", rapl, counting, "", `LEMONADE_METER=wattmeter: unknown meter "wattmeter"`},
+		{"unknown, by option", "watt", "", rapl, counting, "", `meter watt, asked for by option: unknown meter "watt"`},
+		{"processor counted twice", "", "rapl+estimate", rapl, counting, "", "rapl and estimate count the same"},
+		{"GPU counted twice", "", "nvml-counter+nvml-counter", rapl, counting, "", "count the same"},
+		{"empty part", "", "rapl+", rapl, counting, "", `unknown meter ""`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			clean(t)
 			t.Setenv("LEMONADE_METER", test.asked)
-			m, err := Open(on(test.sys, test.lib))
-			if test.wantErr != "" {
-				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
-					t.Errorf("error %v; want %q in it", err, test.wantErr)
+			synctest.Test(t, func(t *testing.T) { // which fails where a goroutine is left
+				m, err := Open(on(test.sys, test.lib), Method(test.option))
+				if test.wantErr != "" {
+					if err == nil || m != nil || !strings.Contains(err.Error(), test.wantErr) {
+						t.Errorf("%v, %v; want %q in the error", m, err, test.wantErr)
+					}
+					return
 				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m.Method() != test.want {
-				t.Errorf("method %q, want %q", m.Method(), test.want)
-			}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Method() != test.want {
+					t.Errorf("method %q, want %q", m.Method(), test.want)
+				}
+				if err := m.Close(); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
-	t.Run("CPU only", func(t *testing.T) {
-		clean(t)
-		if m, err := Open(on(rapl, gpu), CPUOnly()); err != nil || m.Method() != "rapl" {
-			t.Errorf("Open = %v, %v", m, err)
+	for name, lib := range map[string]nvml.Interface{"counting": counting, "mixed": mixed, "dumb": dumb} {
+		if lib := lib.(*fakeLibrary); len(lib.InitCalls()) != len(lib.ShutdownCalls()) {
+			t.Errorf("%s: NVML was initialised %d times and shut down %d times", name, len(lib.InitCalls()), len(lib.ShutdownCalls()))
 		}
-	})
+	}
 }
 
-func TestOpenRefusesWrongSettings(t *testing.T) {
-	for name, value := range map[string]string{
-		"LEMONADE_CARBON_INTENSITY": "-5", "LEMONADE_LOCATION": "Atlantis", "LEMONADE_PUE": "0.9", "LEMONADE_CPU_TDP": "many",
-	} {
-		clean(t)
-		t.Setenv(name, value)
-		if _, err := Open(on(t.TempDir(), nil), CPUOnly()); err == nil || !strings.Contains(err.Error(), name+"="+value) {
-			t.Errorf("%s=%s: %v", name, value, err)
+func TestCPUOnly(t *testing.T) {
+	clean(t)
+	rapl := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
+	if m := open(t, on(rapl, fakeGPUs(t, 1)), CPUOnly()); m.Method() != "rapl" {
+		t.Errorf("method %q", m.Method())
+	}
+	if _, err := Open(on(rapl, fakeGPUs(t, 1)), CPUOnly(), Method("nvml-counter")); err == nil || !strings.Contains(err.Error(), "the GPUs are left out") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSysFSElsewhere: a container may have the host's /sys under another name.
+func TestSysFSElsewhere(t *testing.T) {
+	clean(t)
+	rapl := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
+	t.Setenv("LEMONADE_SYSFS", rapl)
+	if m := open(t, CPUOnly()); m.Method() != "rapl" {
+		t.Errorf("LEMONADE_SYSFS: method %q", m.Method())
+	}
+	t.Setenv("LEMONADE_SYSFS", filepath.Join(rapl, "missing"))
+	if m := open(t, CPUOnly(), SysFS(rapl)); m.Method() != "rapl" {
+		t.Errorf("SysFS: method %q", m.Method())
+	}
+	m := open(t, CPUOnly())
+	if note := m.About().Note; m.Method() != "estimate" || !strings.Contains(note, "missing") {
+		t.Errorf("a wrong folder: method %q, note %q", m.Method(), note)
+	}
+}
+
+func TestOpenRefusesAWrongTDP(t *testing.T) {
+	clean(t)
+	t.Setenv("LEMONADE_CPU_TDP", "many")
+	lib := fakeGPUs(t, 1)
+	for _, options := range [][]Option{{CPUOnly()}, {Method("nvml-counter+estimate")}} {
+		if _, err := Open(append(options, on(t.TempDir(), lib))...); err == nil || !strings.Contains(err.Error(), "LEMONADE_CPU_TDP=many") {
+			t.Errorf("error %v", err)
 		}
+	}
+	if len(lib.InitCalls()) != len(lib.ShutdownCalls()) {
+		t.Error("the half that could be opened was left open")
 	}
 }
 
 func TestSum(t *testing.T) {
-	s := sum{
-		gpu: &fake{method: trial.MethodNVML, next: []Reading{{Total: 30, GPU: 30}}},
-		cpu: &fake{method: trial.MethodRAPL, next: []Reading{{Total: 12, CPU: 12}}},
+	gpu := &fakeMeter{method: trial.MethodNVML, about: About{Note: "GPU", Step: time.Second}, next: []Reading{{GPU: 30, Breaks: 1}, {GPU: 31}}}
+	cpu := &fakeMeter{method: trial.MethodEstimate, about: About{Note: "CPU", Step: time.Millisecond, Low: 0.5, High: 2}, next: []Reading{{CPU: 12, Breaks: 2}}}
+	s := sum{gpu, cpu}
+	if r := joules(t, s); r != (Reading{CPU: 12, GPU: 30, Breaks: 3}) || r.Total() != 42 {
+		t.Errorf("%+v", r)
 	}
-	if r, err := s.Joules(); err != nil || r != (Reading{42, 12, 30}) {
-		t.Errorf("Joules = %+v, %v", r, err)
+	if about := s.About(); about != (About{Note: "GPU; CPU", Step: time.Second, Low: 0.5, High: 2}) {
+		t.Errorf("%+v", about)
 	}
-	s.cpu = &fake{err: errors.New("broken")}
-	s.gpu = &fake{next: []Reading{{GPU: 1}}}
-	if r, err := s.Joules(); err == nil {
-		t.Errorf("half a sum: %+v", r)
+	cpu.err = errors.New("broken")
+	if r, err := s.Read(); !errors.Is(err, cpu.err) || r != (Reading{}) {
+		t.Errorf("half a sum: %+v, %v", r, err)
+	}
+	if err := s.Close(); !errors.Is(err, cpu.err) {
+		t.Errorf("Close: %v", err)
 	}
 }
 
 func TestDescribe(t *testing.T) {
-	clean(t)
-	t.Setenv("LEMONADE_LOCATION", "se")
-	noGPU := dgxh100.New()
-	noGPU.InitFunc = func() nvml.Return { return nvml.ERROR_LIBRARY_NOT_FOUND }
-	text := strings.Join(describe(on(t.TempDir(), noGPU)), "\n")
-	for _, want := range []string{"meter estimate", "CPU time", "nvml-counter: not on this machine", "rapl: not on this machine", "41 g CO2e/kWh (Sweden 2023", "PUE 1.00"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
-		}
-	}
-}
-
-// TestEstimate holds the estimate against the clock: a busy loop takes as much
-// CPU time as it lasts, at most, and waiting takes next to none.
-func TestEstimate(t *testing.T) {
-	clean(t)
-	t.Setenv("LEMONADE_CPU_TDP", "100W/10")
-	m, err := Open(on(t.TempDir(), nil), CPUOnly())
-	if err != nil {
-		t.Fatal(err)
-	}
-	measure := func(work func()) Energy {
-		t.Helper()
-		w, err := Start(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		work()
-		e, err := w.Stop()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e
-	}
-	busy := measure(func() {
-		for start, x := time.Now(), 1.0; time.Since(start) < 300*time.Millisecond; {
-			x = math.Sqrt(x + 1)
-		}
-	})
-	idle := measure(func() { time.Sleep(300 * time.Millisecond) })
-	// 10 W per thread; other tests of the process do not run beside this one.
-	if busy.Joules <= 0.1 || busy.Joules > 10*busy.Seconds*1.5 {
-		t.Errorf("busy for %.2f s: %.3f J at 10 W", busy.Seconds, busy.Joules)
-	}
-	if idle.Joules > busy.Joules/4 {
-		t.Errorf("idle took %.3f J, busy %.3f J", idle.Joules, busy.Joules)
-	}
-	if !strings.Contains(busy.Note, "not measured") || busy.CPU != busy.Joules || busy.GPU != 0 {
-		t.Errorf("%+v", busy)
-	}
-}
-
-func TestThreadPower(t *testing.T) {
+	rapl := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
+	mixed := fakeGPUs(t, 2)
+	mixed.gpus[0].counter = nvml.ERROR_NOT_SUPPORTED
+	none := t.TempDir()
 	for _, test := range []struct {
-		model, set string
-		want       float64
-		source     string
-		wantErr    bool
+		name    string
+		env     string
+		options []Option
+		want    []string // the beginning of each line
 	}{
-		{"AMD EPYC 7763 64-Core Processor", "", 280.0 / 128, "EPYC 7763", false},
-		{"Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz", "", 150.0 / 40, "Gold 6148", false},
-		{"AMD Ryzen 5 3600X 6-Core Processor", "", unknownThread, "unknown", false},
-		{"", "", unknownThread, "unknown", false},
-		{"AMD EPYC 7763 64-Core Processor", "256", 2, "LEMONADE_CPU_TDP", false},
-		{"", "240/48", 5, "LEMONADE_CPU_TDP", false},
-		{"", "0", 0, "", true},
-		{"", "NaN", 0, "", true},
-		{"", "65/0", 0, "", true},
-		{"", "x", 0, "", true},
+		{"nothing", "", []Option{on(none, noGPU())}, []string{
+			"meter estimate: CPU: CPU time turned into energy, not measured",
+			"nvml-counter: not on this machine: NVIDIA's management library: ",
+			"nvml-power: not on this machine: NVIDIA's management library: ",
+			"rapl: not on this machine: no " + none + "/class/powercap (a virtual machine",
+		}},
+		{"everything", "", []Option{on(rapl, fakeGPUs(t, 1))}, []string{
+			"meter nvml-counter+rapl: GPU: whole device, NVIDIA A100-PCIE-40GB; CPU: whole processor",
+			"nvml-power: not needed: the GPUs have energy counters",
+			"estimate: is not needed, since the processor's energy is counted",
+		}},
+		{"an old GPU", "", []Option{on(none, mixed)}, []string{
+			"meter nvml-power+estimate: GPU: whole device, NVIDIA A100-PCIE-40GB, NVIDIA A100-PCIE-40GB; no energy counter in GPU 0 (NVIDIA A100-PCIE-40GB): its power is polled every 50ms and integrated; CPU: CPU time",
+			"nvml-counter: GPU 0 (NVIDIA A100-PCIE-40GB): no energy counter",
+			"rapl: not on this machine",
+		}},
+		{"asked for", "estimate", []Option{on(rapl, fakeGPUs(t, 1))}, []string{
+			"meter estimate (LEMONADE_METER=estimate): CPU",
+			"nvml-counter: is there, but LEMONADE_METER=estimate asks for another",
+			"nvml-power: not needed",
+			"rapl: is there, but LEMONADE_METER=estimate asks for another",
+		}},
+		{"on the CPU", "", []Option{on(rapl, fakeGPUs(t, 1)), CPUOnly()}, []string{
+			"meter rapl: CPU",
+			"nvml-counter: not on this machine: the work is on the CPU, and the GPUs are left out",
+			"nvml-power: not on this machine: the work is on the CPU, and the GPUs are left out",
+			"estimate: is not needed",
+		}},
+		{"asked for and not there", "rapl", []Option{on(none, noGPU())}, []string{
+			"no meter: LEMONADE_METER=rapl: not on this machine",
+			"nvml-counter: not on this machine",
+			"nvml-power: not on this machine",
+			"rapl: not on this machine",
+			"estimate: is there, but LEMONADE_METER=rapl asks for another",
+		}},
 	} {
-		clean(t)
-		t.Setenv("LEMONADE_CPU_TDP", test.set)
-		got, source, err := threadPower(test.model)
-		if (err != nil) != test.wantErr || got != test.want || !strings.Contains(source, test.source) {
-			t.Errorf("threadPower(%q) with %q = %v, %q, %v", test.model, test.set, got, source, err)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			clean(t)
+			t.Setenv("LEMONADE_METER", test.env)
+			got := Describe(test.options...)
+			for i := range max(len(got), len(test.want)) {
+				if i >= len(got) || i >= len(test.want) || !strings.HasPrefix(got[i], test.want[i]) {
+					t.Fatalf("line %d of\n%s\nwant\n%s", i+1, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+				}
+			}
+		})
 	}
 }
 
-func TestModelName(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "cpuinfo")
-	if err := os.WriteFile(file, []byte("processor\t: 0\nmodel\t\t: 1\nmodel name\t: AMD EPYC 7763 64-Core Processor\n"), 0o644); err != nil {
-		t.Fatal(err)
+func TestClocks(t *testing.T) {
+	clean(t)
+	sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
+	for core, kHz := range map[string]string{"cpu0": "1200000", "cpu1": "3450000", "cpu12": "800000", "cpu3": "<unknown>"} {
+		write(t, filepath.Join(sys, "devices/system/cpu", core, "cpufreq/scaling_cur_freq"), kHz+"\n")
 	}
-	if got := modelName(file); got != "AMD EPYC 7763 64-Core Processor" {
-		t.Errorf("modelName = %q", got)
+	lib := fakeGPUs(t, 3)
+	lib.gpus[1].clockRet = nvml.ERROR_NOT_SUPPORTED
+	lib.gpus[2].sm, lib.gpus[2].reasons = 600, nvml.ClocksEventReasonSwPowerCap|nvml.ClocksEventReasonGpuIdle|nvml.ClocksEventReasonSwThermalSlowdown
+	want := []Clock{{"GPU 0", 1410, ""}, {"GPU 2", 600, "power cap, heat"}, {"CPU", 3450, ""}}
+	check := func(meter Meter, want []Clock) {
+		t.Helper()
+		got := Clocks(meter)
+		if len(got) != len(want) {
+			t.Fatalf("%s: %v, want %v", meter.Method(), got, want)
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Errorf("%s: %v, want %v", meter.Method(), got[i], want[i])
+			}
+		}
 	}
-	if got := modelName(file + ".missing"); got != "" {
-		t.Errorf("modelName of no file = %q", got)
+	check(open(t, on(sys, lib)), want)
+	check(open(t, on(sys, lib), Method("estimate")), want[2:])
+	check(open(t, on(t.TempDir(), lib), Method("estimate")), nil)
+	check(&fakeMeter{}, nil)
+
+	// A driver that is older than the function's new name.
+	lib.LookupSymbolFunc = func(name string) error {
+		if name == "nvmlDeviceGetCurrentClocksEventReasons" {
+			return errors.New("no such symbol")
+		}
+		return nil
+	}
+	for _, g := range lib.gpus {
+		g.GetCurrentClocksEventReasonsFunc = nil // a call would end the process
+		g.GetCurrentClocksThrottleReasonsFunc = func() (uint64, nvml.Return) { return g.reasons, nvml.SUCCESS }
+	}
+	check(open(t, on(sys, lib)), want)
+	lib.LookupSymbolFunc = func(string) error { return errors.New("no such symbol") }
+	check(open(t, on(sys, lib), Method("nvml-counter")), []Clock{{"GPU 0", 1410, ""}, {"GPU 2", 600, ""}})
+}
+
+func TestDeviceMemory(t *testing.T) {
+	me, other := uint32(os.Getpid()), uint32(os.Getpid()+1)
+	for _, test := range []struct {
+		name      string
+		processes [2][]nvml.ProcessInfo // of each GPU
+		ret       nvml.Return
+		want      uint64
+		ok        bool
+		note      string
+	}{
+		{"on both", [2][]nvml.ProcessInfo{{{Pid: other, UsedGpuMemory: 1}, {Pid: me, UsedGpuMemory: 20}}, {{Pid: me, UsedGpuMemory: 300}}}, nvml.SUCCESS, 320, true, "by NVML's list"},
+		{"on one", [2][]nvml.ProcessInfo{{}, {{Pid: me, UsedGpuMemory: 300}}}, nvml.SUCCESS, 300, true, "by NVML's list"},
+		{"not listed", [2][]nvml.ProcessInfo{{{Pid: other, UsedGpuMemory: 1}}, {}}, nvml.SUCCESS, 0, false, "does not list this process"},
+		{"memory not told", [2][]nvml.ProcessInfo{{{Pid: me, UsedGpuMemory: ^uint64(0)}}, {}}, nvml.SUCCESS, 0, false, "does not tell"},
+		{"no list", [2][]nvml.ProcessInfo{}, nvml.ERROR_NO_PERMISSION, 0, false, "GPU 0 (NVIDIA A100-PCIE-40GB): its processes: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clean(t)
+			lib := fakeGPUs(t, 2)
+			for i, g := range lib.gpus {
+				g.compute, g.processes = test.processes[i], test.ret
+			}
+			bytes, note, ok := DeviceMemory(open(t, on(t.TempDir(), lib)))
+			if bytes != test.want || ok != test.ok || !strings.Contains(note, test.note) {
+				t.Errorf("%d, %q, %v", bytes, note, ok)
+			}
+		})
+	}
+	if bytes, note, ok := DeviceMemory(open(t, on(t.TempDir(), nil), CPUOnly())); bytes != 0 || note != "" || ok {
+		t.Errorf("without a GPU: %d, %q, %v", bytes, note, ok)
 	}
 }

@@ -7,16 +7,32 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// unknownThread is the power of a hardware thread of a processor that is not in
-// the table, in watts: the average at full load of the servers behind AWS's
-// virtual CPUs, of the Cloud Carbon Footprint methodology
-// (https://www.cloudcarbonfootprint.org/docs/methodology/, "Average Max Watts").
-const unknownThread = 3.5
+// The power of a busy hardware thread is known no better than by these bands.
+//
+// Of a known processor it is half to twice the thread's share of the rated power,
+// factors of ours: a thread that has its core to itself has its sibling's share too,
+// and more where the processor raises the clocks of the few cores at work; simple
+// instructions and lower clocks take less than the share, which is of full load.
+//
+// Of an unknown one it is from what a virtual CPU of AWS takes idle, 0.74 W, to
+// twice what one of GCP takes at full load, 4.26 W, the largest of the three clouds
+// (Azure's is 3.76 W); the value is that of AWS at full load, 3.5 W. The figures are
+// averages over the servers of a cloud, of GCP the median, from the methodology of
+// Cloud Carbon Footprint (https://www.cloudcarbonfootprint.org/docs/methodology/); the
+// twice is ours, as above.
+const (
+	knownLow, knownHigh = 0.5, 2
+
+	unknownThread                 = 3.5 // W
+	unknownLowest, unknownHighest = 0.74, 2 * 4.26
+)
 
 // processors gives the rated power (TDP, of AMD the default TDP, of Intel the
 // processor base power) and the hardware threads of some processors, from the
@@ -54,52 +70,63 @@ var processors = []struct {
 
 // timeMeter turns the CPU time of this process into energy.
 type timeMeter struct {
-	watts float64 // of one busy hardware thread
-	note  string
+	cpuClock
+	thread
+	note   string
+	used   func() (time.Duration, error) // CPU time so far
+	closed atomic.Bool
+}
+
+// thread is what is known of a busy hardware thread.
+type thread struct {
+	watts     float64
+	low, high float64 // bounds of the true power, as factors of watts
+	source    string
 }
 
 // openEstimate opens the estimate; why, where not empty, says what keeps the real
 // counters from being read.
 func (m machine) openEstimate(why string) (Meter, error) {
-	watts, source, err := threadPower(modelName(m.cpuinfo))
+	t, err := threadPower(modelName(m.cpuinfo))
 	if err != nil {
 		return nil, err
 	}
-	note := fmt.Sprintf("CPU: not measured, but this process' CPU time × %.3g W per hardware thread (%s)", watts, source)
-	return timeMeter{watts, joinNotes(note, why)}, nil
+	note := fmt.Sprintf("CPU: CPU time turned into energy, not measured: this process' CPU time × %.3g W per hardware thread (%s), which may be %.2g to %.2g W; idle power is 0 by definition",
+		t.watts, t.source, t.watts*t.low, t.watts*t.high)
+	return &timeMeter{cpuClock: cpuClock(m.sys), thread: t, note: join(note, why), used: m.cpuTime}, nil
 }
 
-// threadPower returns the power of one hardware thread in watts, and where it is
-// from: LEMONADE_CPU_TDP, "WATTS" or "WATTS/THREADS" of the whole processor, else
-// the table, else an average. A virtual machine sees few of its processor's
-// threads, hence the second form.
-func threadPower(model string) (watts float64, source string, err error) {
-	threads, known := runtime.NumCPU(), false
+// threadPower returns the power of one hardware thread: by LEMONADE_CPU_TDP,
+// "WATTS" or "WATTS/THREADS" of the whole processor, else by the table, else an
+// average. A virtual machine sees few of its processor's threads, hence the second
+// form.
+func threadPower(model string) (thread, error) {
+	watts, threads, source := 0.0, runtime.NumCPU(), ""
 	for _, p := range processors {
 		if strings.Contains(model+" ", p.name) { // the space ends "Gold 6148" before "Gold 6148F"
-			watts, threads, known = p.watts, p.threads, true
-			source = fmt.Sprintf("TDP %g W of %s over %d threads", p.watts, strings.TrimSpace(p.name), p.threads)
+			watts, threads, source = p.watts, p.threads, "TDP %g W of "+strings.TrimSpace(p.name)+" over %d threads"
 			break
 		}
 	}
 	if set := os.Getenv("LEMONADE_CPU_TDP"); set != "" {
 		power, over, split := strings.Cut(set, "/")
-		watts, err = strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(power), "W"), 64)
+		var err error
+		watts, err = strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(power), "W")), 64)
 		if err == nil && split {
 			threads, err = strconv.Atoi(strings.TrimSpace(over))
 		}
 		if err != nil || !(watts > 0 && watts < 10000) || threads < 1 {
-			return 0, "", fmt.Errorf("LEMONADE_CPU_TDP=%s: give the processor's rated watts, such as 65, or watts and hardware threads, such as 280/128", set)
+			return thread{}, fmt.Errorf("LEMONADE_CPU_TDP=%s: give the processor's rated watts, such as 65, or watts and hardware threads, such as 280/128", set)
 		}
-		return watts / float64(threads), fmt.Sprintf("LEMONADE_CPU_TDP %g W over %d threads", watts, threads), nil
+		source = "LEMONADE_CPU_TDP %g W over %d threads"
 	}
-	if known {
-		return watts / float64(threads), source, nil
+	if source != "" {
+		return thread{watts / float64(threads), knownLow, knownHigh, fmt.Sprintf(source, watts, threads)}, nil
 	}
 	if model == "" {
 		model = "processor"
 	}
-	return unknownThread, "unknown " + model + ": an average of cloud servers at full load", nil
+	return thread{unknownThread, unknownLowest / unknownThread, unknownHighest / unknownThread, "unknown " + model + ": an average of cloud servers at full load"}, nil
 }
 
 // modelName returns the processor's name, or "" where the system does not tell.
@@ -118,16 +145,34 @@ func modelName(cpuinfo string) string {
 	return ""
 }
 
-func (t timeMeter) Method() string { return trial.MethodEstimate }
+func (t *timeMeter) Method() string { return trial.MethodEstimate }
 
-func (t timeMeter) Note() string { return t.note }
+func (t *timeMeter) About() About {
+	return About{Note: t.note, Step: cpuTimeStep, Low: t.low, High: t.high}
+}
 
-func (t timeMeter) Joules() (Reading, error) {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+// cpuTimeStep is how often CPU time moves where the kernel counts it by its tick of
+// 100 Hz; Linux as a rule counts it finer.
+const cpuTimeStep = 10 * time.Millisecond
+
+func (t *timeMeter) Close() error { t.closed.Store(true); return nil }
+
+func (t *timeMeter) Read() (Reading, error) {
+	if t.closed.Load() {
+		return Reading{}, errClosed
+	}
+	used, err := t.used()
+	if err != nil {
 		return Reading{}, fmt.Errorf("CPU time of the process: %w", err)
 	}
-	seconds := float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
-	joules := seconds * t.watts
-	return Reading{Total: joules, CPU: joules}, nil
+	return Reading{CPU: used.Seconds() * t.watts}, nil
+}
+
+// processTime returns the CPU time of this process, user and system.
+func processTime() (time.Duration, error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0, err
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }

@@ -1,166 +1,247 @@
 package energy
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// raplTree writes a sysfs with zones, each given as "name energy_uj
-// max_energy_range_uj". The nested zones lie beside their packages, as the links
-// in class/powercap do.
-func raplTree(t *testing.T, zones map[string]string) string {
-	t.Helper()
-	sys := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(sys, "class/powercap/intel-rapl"), 0o755); err != nil { // the control type, no zone
-		t.Fatal(err)
-	}
-	for zone, values := range zones {
-		fields := strings.Fields(values)
-		for i, file := range []string{"name", "energy_uj", "max_energy_range_uj"} {
-			set(t, sys, zone, file, fields[i])
-		}
-	}
-	return sys
-}
-
-func set(t *testing.T, sys, zone, file, value string) {
-	t.Helper()
-	dir := filepath.Join(sys, "class/powercap", zone)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, file), []byte(value+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestRAPLCountsPackagesAndMemoryOnce(t *testing.T) {
-	sys := raplTree(t, map[string]string{
+	clean(t)
+	zones := map[string]string{
 		"intel-rapl:0":      "package-0 1000000 262143328850",
-		"intel-rapl:1":      "package-1 2000000 262143328850",
+		"intel-rapl:1":      "package-1-die-0 2000000 262143328850",
 		"intel-rapl:0:0":    "core 5 262143328850",
 		"intel-rapl:0:1":    "uncore 5 262143328850",
 		"intel-rapl:0:2":    "dram 3000000 65712999613",
 		"intel-rapl:1:0":    "dram 4000000 65712999613",
 		"intel-rapl:2":      "psys 5 262143328850",
 		"intel-rapl-mmio:0": "package-0 1000000 262143328850",
-	})
-	r, err := newRAPL(sys)
-	if err != nil {
-		t.Fatal(err)
 	}
-	for zone, uj := range map[string]uint64{
-		"intel-rapl:0": 2_000_000, "intel-rapl:1": 4_000_000, "intel-rapl:0:2": 6_000_000, "intel-rapl:1:0": 8_000_000,
+	sys := raplTree(t, zones)
+	meter := open(t, on(sys, nil), CPUOnly())
+	for zone, uj := range map[string]int{
+		"intel-rapl:0": 2e6, "intel-rapl:1": 4e6, "intel-rapl:0:2": 6e6, "intel-rapl:1:0": 8e6,
 		"intel-rapl:0:0": 9e9, "intel-rapl:0:1": 9e9, "intel-rapl:2": 9e9, "intel-rapl-mmio:0": 9e9,
 	} {
-		set(t, sys, zone, "energy_uj", fmt.Sprint(uj))
+		set(t, sys, zone, "energy_uj", uj)
 	}
-	if got, err := r.Joules(); err != nil || got != (Reading{Total: 10, CPU: 10}) {
-		t.Errorf("Joules = %+v, %v; want 10 J", got, err)
+	if r := joules(t, meter); r != (Reading{CPU: 10}) {
+		t.Errorf("%+v; want 1 + 2 + 3 + 4 J", r)
 	}
-	if want := 65 * time.Second; r.unseen.Truncate(time.Second) != want {
-		t.Errorf("the smallest counter may go round after %v, want %v", r.unseen, want)
+	if note := meter.About().Note; note != "CPU: whole processor, packages 2, and its memory; other programs are counted too" {
+		t.Errorf("note %q", note)
+	}
+	if got := meter.(*raplMeter).unseen.Truncate(time.Second); got != 65*time.Second {
+		t.Errorf("the smallest counter may go round after %v, want 65 s", got)
+	}
+	meter = open(t, on(raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"}), nil), CPUOnly())
+	if note := meter.About().Note; note != "CPU: whole processor, packages 1, without its memory; other programs are counted too" {
+		t.Errorf("note %q", note)
 	}
 }
 
-func TestRAPLWraps(t *testing.T) {
-	sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 90000000 100000000"})
-	r, err := newRAPL(sys)
-	if err != nil {
-		t.Fatal(err)
+// TestRAPLCounter takes a counter of 1000 J, which may go round in 1 s and is read
+// every 0.25 s, through two steps between every two reads in the background, at other
+// moments than those.
+func TestRAPLCounter(t *testing.T) {
+	var twice []int // 2000 J by 50 J
+	for joules := 1000; joules <= 2950; joules += 50 {
+		twice = append(twice, joules%1000)
 	}
-	r.now = func() time.Time { return r.read } // a counter of 100 J is small, and the test may be slow
-	total := 0.0
-	for _, step := range []struct{ uj, joules float64 }{{95e6, 5}, {4e6, 9}, {4e6, 0}, {99e6, 95}, {0, 1}} {
-		total += step.joules
-		set(t, sys, "intel-rapl:0", "energy_uj", fmt.Sprintf("%.0f", step.uj))
-		if got, err := r.Joules(); err != nil || got.Total != total {
-			t.Fatalf("at %v µJ: %+v, %v; want %v J", step.uj, got, err, total)
+	for _, test := range []struct {
+		name  string
+		start int
+		steps []int // joules that the counter shows
+		want  Reading
+	}{
+		{"goes on", 100, []int{105, 105, 140, 180}, Reading{CPU: 80}},
+		{"goes round", 950, []int{990, 30, 50}, Reading{CPU: 100}},
+		{"goes round to 0", 950, []int{990, 0, 1}, Reading{CPU: 51}},
+		{"goes round twice", 950, twice, Reading{CPU: 2000}},
+		{"is reset", 500, []int{510, 0, 10}, Reading{CPU: 20, Breaks: 1}},
+		{"is reset and has gone on", 500, []int{510, 50, 60}, Reading{CPU: 20, Breaks: 1}},
+		{"leaps", 100, []int{110, 700, 710}, Reading{CPU: 20, Breaks: 1}},
+		{"is above its range", 100, []int{110, 1200, 5, 15}, Reading{CPU: 20, Breaks: 2}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clean(t)
+			synctest.Test(t, func(t *testing.T) {
+				sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 1000000000"})
+				set(t, sys, "intel-rapl:0", "energy_uj", test.start*1e6)
+				meter := open(t, on(sys, nil), CPUOnly())
+				time.Sleep(60 * time.Millisecond)
+				for _, joule := range test.steps {
+					set(t, sys, "intel-rapl:0", "energy_uj", joule*1e6)
+					joules(t, meter)
+					time.Sleep(125 * time.Millisecond)
+				}
+				if r := joules(t, meter); r != test.want {
+					t.Errorf("%+v, want %+v", r, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestRAPLIsReadInTheBackground: a counter that goes round between two calls of Read
+// is seen to.
+func TestRAPLIsReadInTheBackground(t *testing.T) {
+	clean(t)
+	synctest.Test(t, func(t *testing.T) {
+		sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 1000000000"})
+		meter := open(t, on(sys, nil), CPUOnly())
+		time.Sleep(100 * time.Millisecond) // so that no write is at the moment of a poll
+		for i := range 200 {               // 100 s at 300 W: thirty times round
+			set(t, sys, "intel-rapl:0", "energy_uj", (i+1)*150e6%1000e6)
+			time.Sleep(500 * time.Millisecond)
 		}
-	}
-}
-
-func TestRAPLPollsInTheBackground(t *testing.T) {
-	// A counter of 2000 J may go round in 2 s, so that it is read every 0.5 s.
-	sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 2000000000"})
-	meter, err := machine{sys: sys}.openRAPL()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set(t, sys, "intel-rapl:0", "energy_uj", "300000000")
-	time.Sleep(1200 * time.Millisecond)
-	r := meter.(*raplMeter)
-	r.mu.Lock()
-	seen := r.joules
-	r.mu.Unlock()
-	if seen < 300 {
-		t.Errorf("counted %v J without a call of Joules, want 300", seen)
-	}
-	time.Sleep(1200 * time.Millisecond) // longer than the counter may be left, but for the goroutine
-	if got, err := meter.Joules(); err != nil || got.Total != 300 {
-		t.Errorf("Joules = %+v, %v; want 300", got, err)
-	}
-}
-
-func TestRAPLFaults(t *testing.T) {
-	t.Run("a gap is an error", func(t *testing.T) {
-		r, err := newRAPL(raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 100000000"}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.now = func() time.Time { return time.Now().Add(time.Minute) }
-		if got, err := r.Joules(); err == nil || got != (Reading{}) {
-			t.Errorf("Joules = %+v, %v", got, err)
+		if r := joules(t, meter); r != (Reading{CPU: 30000}) {
+			t.Errorf("%+v, want 30,000 J", r)
 		}
 	})
-	t.Run("a counter that vanishes is an error", func(t *testing.T) {
-		sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850", "intel-rapl:1": "package-1 0 262143328850"})
-		r, err := newRAPL(sys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set(t, sys, "intel-rapl:0", "energy_uj", "5000000")
-		if err := os.Remove(filepath.Join(sys, "class/powercap/intel-rapl:1/energy_uj")); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := r.Joules(); err == nil || got != (Reading{}) {
-			t.Errorf("Joules = %+v, %v", got, err)
-		}
-		set(t, sys, "intel-rapl:1", "energy_uj", "1000000")
-		if got, err := r.Joules(); err != nil || got.Total != 6 {
-			t.Errorf("after it came back: %+v, %v; want 6 J", got, err)
-		}
-	})
+}
+
+func TestRAPLVanishes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		absent time.Duration
+	}{{"shortly", 100 * time.Millisecond}, {"for longer than the counters can be left", 300 * time.Second}} {
+		t.Run(test.name, func(t *testing.T) {
+			clean(t)
+			synctest.Test(t, func(t *testing.T) {
+				sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850", "intel-rapl:1": "package-1 0 262143328850"})
+				meter := open(t, on(sys, nil), CPUOnly())
+				over, err := Start(meter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				set(t, sys, "intel-rapl:0", "energy_uj", 5000000)
+				if err := os.Remove(filepath.Join(sys, "class/powercap/intel-rapl:1/energy_uj")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(test.absent)
+				if r, err := meter.Read(); err == nil || r != (Reading{}) || !strings.Contains(err.Error(), "intel-rapl:1/energy_uj: no such file") {
+					t.Errorf("%+v, %v", r, err)
+				}
+				if e, err := over.Stop(); err == nil || e != (Energy{}) {
+					t.Errorf("a window's end: %+v, %v", e, err)
+				}
+				set(t, sys, "intel-rapl:1", "energy_uj", 1000000)
+				after, err := Start(meter)
+				if err != nil {
+					t.Fatalf("after it came back: %v", err)
+				}
+				time.Sleep(time.Second)
+				set(t, sys, "intel-rapl:1", "energy_uj", 8000000)
+				if e, err := after.Stop(); err != nil || e.Joules != 7 {
+					t.Errorf("a window after it came back: %+v, %v; want 7 J", e, err)
+				}
+				if e, err := over.Stop(); err == nil || !strings.Contains(err.Error(), "the count was lost") {
+					t.Errorf("a window over it: %+v, %v", e, err)
+				}
+			})
+		})
+	}
+}
+
+// TestRAPLReadFails: a counter goes on while it cannot be read, so that nothing is
+// lost unless it may have gone round.
+func TestRAPLReadFails(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		long time.Duration
+		want Reading
+	}{
+		{"for a moment", 10 * time.Second, Reading{CPU: 9}},
+		{"for too long", 300 * time.Second, Reading{Breaks: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clean(t)
+			synctest.Test(t, func(t *testing.T) {
+				sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 262143328850"})
+				meter := open(t, on(sys, nil), CPUOnly())
+				set(t, sys, "intel-rapl:0", "energy_uj", "")
+				time.Sleep(test.long)
+				if r, err := meter.Read(); err == nil || r != (Reading{}) || !strings.Contains(err.Error(), "energy counter") {
+					t.Errorf("%+v, %v", r, err)
+				}
+				set(t, sys, "intel-rapl:0", "energy_uj", 9000000)
+				if r := joules(t, meter); r != test.want {
+					t.Errorf("afterwards: %+v, want %+v", r, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestRAPLCannotBeOpened(t *testing.T) {
 	for _, test := range []struct{ name, zone, value, want string }{
 		{"unknown range", "intel-rapl:0", "package-0 0 0", "max_energy_range_uj is 0"},
 		{"no package", "intel-rapl:0", "psys 0 100", "no package zone"},
+		{"memory alone", "intel-rapl:0", "dram 0 100", "no package zone"},
 		{"no number", "intel-rapl:0", "package-0 much 100", "energy counter"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := newRAPL(raplTree(t, map[string]string{test.zone: test.value})); err == nil || !strings.Contains(err.Error(), test.want) {
+			clean(t)
+			sys := raplTree(t, map[string]string{test.zone: test.value})
+			if _, err := Open(on(sys, nil), CPUOnly(), Method("rapl")); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v; want %q in it", err, test.want)
 			}
 		})
 	}
-	t.Run("not readable", func(t *testing.T) {
+}
+
+// TestRAPLIsForbidden: on most machines only root may read the counters. The test
+// reads as a stranger where it is run by root.
+func TestRAPLIsForbidden(t *testing.T) {
+	for _, file := range []string{"energy_uj", "max_energy_range_uj"} {
+		t.Run(file, func(t *testing.T) {
+			clean(t)
+			sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 100000000"})
+			zone := filepath.Join(sys, "class/powercap/intel-rapl:0")
+			if err := errors.Join(os.Chmod(filepath.Join(zone, file), 0), os.Chmod(filepath.Dir(sys), 0o755)); err != nil { // TempDir lies in a folder that is closed to others
+				t.Fatal(err)
+			}
+			var meter Meter
+			var err, forced, name error
+			asStranger(func() {
+				_, name = os.ReadFile(filepath.Join(zone, "name"))
+				_, forced = Open(on(sys, nil), CPUOnly(), Method("rapl"))
+				meter, err = Open(on(sys, nil), CPUOnly())
+			})
+			if name != nil {
+				t.Skipf("the folder for temporary files is closed to others: %v", name)
+			}
+			mend := "sudo chmod a+r " + sys + "/class/powercap/intel-rapl:*/*energy*_uj"
+			if forced == nil || !strings.Contains(forced.Error(), mend) {
+				t.Errorf("error %v; want %q in it", forced, mend)
+			}
+			if err != nil || meter.Method() != "estimate" || !strings.Contains(meter.About().Note, mend) {
+				t.Errorf("Open = %v, %v; want the estimate, with the mend in its note", meter, err)
+			}
+		})
+	}
+}
+
+// asStranger runs f in a thread that may read what everyone may.
+func asStranger(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		if os.Geteuid() == 0 {
-			t.Skip("root may read everything")
+			runtime.LockOSThread() // for good: the thread ends with the goroutine
+			if err := syscall.Setfsuid(65534); err != nil {
+				panic(err)
+			}
 		}
-		sys := raplTree(t, map[string]string{"intel-rapl:0": "package-0 0 100000000"})
-		if err := os.Chmod(filepath.Join(sys, "class/powercap/intel-rapl:0/energy_uj"), 0); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := newRAPL(sys); err == nil || !strings.Contains(err.Error(), "sudo chmod") {
-			t.Errorf("error %v", err)
-		}
-		clean(t)
-		m, err := Open(on(sys, nil), CPUOnly())
-		if err != nil || m.Method() != "estimate" || !strings.Contains(noteOf(m), "sudo chmod") {
-			t.Errorf("Open = %v, %v", m, err)
-		}
-	})
+		f()
+	}()
+	<-done
 }
