@@ -28,6 +28,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // The kinds of failure that a trial may end with. Test for them with [errors.Is].
@@ -48,6 +50,7 @@ const (
 type Engine struct {
 	backend compute.Backend
 	gpu     bool
+	nudge   *graph.Exec // what Synchronize runs; nil before its first call
 }
 
 // Open starts a backend named as in GOMLX_BACKEND: "xla:cpu", "xla:cuda" or
@@ -105,6 +108,27 @@ func (e *Engine) Device() string {
 }
 
 var processorModel = regexp.MustCompile(`(?m)^model name\s*:\s*(.+?)\s*$`)
+
+// Synchronize returns once the device has finished what was given to it before:
+// it runs a computation on one number and reads the value. The first call
+// compiles that. It must not be called while another goroutine uses the engine.
+func (e *Engine) Synchronize() error {
+	return guard("wait for the device", func() (err error) {
+		if e.nudge == nil {
+			if e.nudge, err = graph.NewExec(e.backend, graph.Neg); err != nil {
+				return err
+			}
+		}
+		outputs, err := e.nudge.Call(float32(1))
+		if err != nil {
+			return err
+		}
+		if _, err := tensors.CopyFlatData[float32](outputs[0]); err != nil {
+			return err
+		}
+		return outputs[0].FinalizeAll()
+	})
+}
 
 // Close ends the backend. Its models cannot be used after that.
 func (e *Engine) Close() { e.backend.Finalize() }

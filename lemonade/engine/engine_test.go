@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -57,4 +58,23 @@ func parse(t testing.TB, source string, input arch.Shape, classes int) *arch.Pro
 		t.Fatal(err)
 	}
 	return program
+}
+
+// TestSynchronize demands that waiting for the device works again and again, and
+// takes little time beside a window of energy.
+func TestSynchronize(t *testing.T) {
+	e := testEngine(t)
+	if err := e.Synchronize(); err != nil {
+		t.Fatal(err)
+	}
+	const calls = 100
+	began := time.Now()
+	for range calls {
+		if err := e.Synchronize(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if each := time.Since(began) / calls; each > 10*time.Millisecond {
+		t.Errorf("one call takes %v", each)
+	}
 }

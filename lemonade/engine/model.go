@@ -20,12 +20,11 @@ import (
 // and validated on.
 type Model struct {
 	Curve         []trial.Epoch
-	Accuracy      float64            // share of the validation samples that are classified right
-	Loss          float64            // cross-entropy on the validation samples, nats
-	TrainAccuracy float64            // the same share of the training samples, without augmentation
-	Validated     int                // validation samples counted
-	Trained       int                // training samples counted; at most 5,000, spread evenly
-	Seconds       map[string]float64 // by phase: data, compile, train, evaluate
+	Accuracy      float64 // share of the validation samples that are classified right
+	Loss          float64 // cross-entropy on the validation samples, nats
+	TrainAccuracy float64 // the same share of the training samples, without augmentation
+	Validated     int     // validation samples counted
+	Trained       int     // training samples counted; at most 5,000, spread evenly
 
 	engine  *Engine
 	net     *arch.Network
@@ -39,6 +38,9 @@ type Model struct {
 
 // evaluationBatch keeps activations small enough for caches and memory.
 const evaluationBatch = 256
+
+// gpuBatch is the largest batch that [Model.MaxBatch] allows on a GPU.
+const gpuBatch = 4096
 
 // newModel puts an untrained network and its samples on the device.
 func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed int64) (*Model, error) {
@@ -182,6 +184,16 @@ func (m *Model) Predictor(batch int) (run func() error, err error) {
 			return outputs[0].FinalizeAll()
 		})
 	}, nil
+}
+
+// MaxBatch is the largest batch that may be tried with [Model.Predictor]. A GPU
+// that runs out of memory says so with an error; on a CPU that is the end of the
+// process, so there it is the batch that evaluation has already run.
+func (m *Model) MaxBatch() int {
+	if m.engine.gpu {
+		return gpuBatch
+	}
+	return m.batch
 }
 
 // Close frees the device's memory. The model cannot be used after that.

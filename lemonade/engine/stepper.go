@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -28,7 +29,7 @@ func (e *Engine) Stepper(job Job) (step, infer func() error, close func(), err e
 		return nil, nil, nil, err
 	}
 	close = func() { t.release(); t.model.Close() }
-	if err := t.compile(); err != nil {
+	if err := t.compile(context.Background()); err != nil {
 		close()
 		return nil, nil, nil, err
 	}

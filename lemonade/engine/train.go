@@ -22,13 +22,17 @@ type Job struct {
 	TrainSamples int // stratified from the training split; 0 is all
 	Epochs       int
 	Seed         int64
-	Precision    string             // [Float32] or [BFloat16]; "" lets the device decide
-	OnPhase      func(phase string) // called at the beginning of each phase; may be nil
-}
+	Precision    string // [Float32] or [BFloat16]; "" lets the device decide
 
-// PhaseEvaluate is the one phase beside those of package trial: after training,
-// the model classifies training samples once more without augmentation.
-const PhaseEvaluate = "evaluate"
+	// OnPhase is called at the beginning of each phase; it may be nil. The training
+	// goes from "train" to "evaluate" and back for the validation after each epoch.
+	OnPhase func(phase string)
+
+	// Check is called about every 0.4 s of the training with the epoch under way,
+	// and with ended after the validation of each epoch. An error from it stops the
+	// training and comes back wrapped. It may be nil.
+	Check func(epoch int, ended bool) error
+}
 
 // trainAccuracySamples bounds how many training samples the final count reads.
 const trainAccuracySamples = 5000
@@ -41,19 +45,25 @@ const reportEvery = 400 * time.Millisecond
 const doneData, doneCompile, doneTrain = 0.02, 0.08, 0.9
 
 // Train trains a network and returns the model with its learning curve. Its
-// errors: [ErrNaN], [ErrCompile] and [ErrOutOfMemory], wrapped with details, and
-// ctx.Err(). The loss of the curve is the one that was trained on, with label
-// smoothing; Model.Loss is the validation cross-entropy without.
+// errors: [ErrNaN], [ErrCompile], [ErrOutOfMemory] and that of job.Check, wrapped
+// with details, and ctx.Err(). The loss of the curve is the one that was trained
+// on, with label smoothing; Model.Loss is the validation cross-entropy without.
 func (e *Engine) Train(ctx context.Context, job Job, progress func(trial.Progress)) (m *Model, err error) {
 	if job.Epochs < 1 {
 		return nil, fmt.Errorf("epochs is %d; it must be at least 1", job.Epochs)
 	}
-	r := &run{Job: job, progress: progress, seconds: map[string]float64{}}
+	r := &run{Job: job, progress: progress}
 	if r.progress == nil {
 		r.progress = func(trial.Progress) {}
 	}
+	if r.OnPhase == nil {
+		r.OnPhase = func(string) {}
+	}
+	if r.Check == nil {
+		r.Check = func(int, bool) error { return nil }
+	}
 
-	r.begin(trial.PhaseData)
+	r.begin(trial.PhaseData, 0)
 	samples, err := collect(job.Set, job.TrainSamples)
 	if err != nil {
 		return nil, err
@@ -69,59 +79,40 @@ func (e *Engine) Train(ctx context.Context, job Job, progress func(trial.Progres
 		}
 	}()
 
-	r.begin(trial.PhaseCompile)
-	if err := t.compile(); err != nil {
+	r.begin(trial.PhaseCompile, doneData)
+	if err := t.compile(ctx); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 
-	r.begin(trial.PhaseTrain)
+	r.begin(trial.PhaseTrain, doneCompile)
 	if err := r.train(ctx, t); err != nil {
 		return nil, err
 	}
 
-	r.begin(PhaseEvaluate)
+	r.OnPhase(trial.PhaseEvaluate)
 	m = t.model
 	if err := m.countTraining(ctx); err != nil {
 		return nil, err
 	}
-	r.begin("")
-	m.Curve, m.Seconds = r.curve, r.seconds
+	m.Curve = r.curve
 	return m, nil
 }
 
-// run is the host's side of one training: its clock, its progress and its curve.
+// run is the host's side of one training: its progress and its curve.
 type run struct {
 	Job
 	progress func(trial.Progress)
-	seconds  map[string]float64
-	phase    string
-	since    time.Time
 	curve    []trial.Epoch
 	accuracy float64 // of the last validation
 }
 
-// begin ends the phase under way and begins another; "" only ends.
-func (r *run) begin(phase string) {
-	now := time.Now()
-	if r.phase != "" {
-		r.seconds[r.phase] += now.Sub(r.since).Seconds()
-	}
-	r.phase, r.since = phase, now
-	if phase == "" {
-		return
-	}
-	if r.OnPhase != nil {
-		r.OnPhase(phase)
-	}
-	done := map[string]float64{trial.PhaseCompile: doneData, trial.PhaseTrain: doneCompile, PhaseEvaluate: doneTrain}[phase]
-	shown := phase
-	if phase == PhaseEvaluate {
-		shown = trial.PhaseTrain
-	}
-	r.progress(trial.Progress{Phase: shown, Epochs: r.Epochs, Done: done, Accuracy: r.accuracy})
+// begin tells that a phase begins.
+func (r *run) begin(phase string, done float64) {
+	r.OnPhase(phase)
+	r.progress(trial.Progress{Phase: phase, Epochs: r.Epochs, Done: done})
 }
 
 // train takes all steps of all epochs.
@@ -159,6 +150,9 @@ func (r *run) train(ctx context.Context, t *trainer) error {
 				Phase: trial.PhaseTrain, Epoch: epoch, Epochs: r.Epochs,
 				Done: doneCompile + share*(doneTrain-doneCompile), Loss: loss, Accuracy: r.accuracy,
 			})
+			if err := r.Check(epoch, false); err != nil {
+				return fmt.Errorf("stopped at step %d of %d in epoch %d of %d: %w", k+1, perEpoch, epoch, r.Epochs, err)
+			}
 		}
 		if err := r.endEpoch(ctx, t, epoch, perEpoch, began); err != nil {
 			return err
@@ -173,24 +167,26 @@ func (r *run) endEpoch(ctx context.Context, t *trainer, epoch, perEpoch int, beg
 	if err != nil {
 		return err
 	}
-	evaluating := time.Now()
+	r.OnPhase(trial.PhaseEvaluate)
 	if err := t.model.Validate(ctx); err != nil {
 		return err
 	}
-	spent := time.Since(evaluating)
-	r.since = r.since.Add(spent) // validation is not training
-	r.seconds[PhaseEvaluate] += spent.Seconds()
+	r.OnPhase(trial.PhaseTrain)
 	r.accuracy = t.model.Accuracy
 	row := trial.Epoch{
 		Epoch: epoch, Loss: loss, TrainAccuracy: trainAccuracy,
 		Accuracy: r.accuracy, Seconds: time.Since(began).Seconds(),
 	}
 	r.curve = append(r.curve, row)
+	stop := r.Check(epoch, true)
 	share := float64(epoch) / float64(r.Epochs)
-	r.progress(trial.Progress{
+	r.progress(trial.Progress{ // also where the training stops here, as the epoch was trained
 		Phase: trial.PhaseTrain, Epoch: epoch, Epochs: r.Epochs,
 		Done: doneCompile + share*(doneTrain-doneCompile), Loss: loss, Accuracy: r.accuracy, Report: &row,
 	})
+	if stop != nil {
+		return fmt.Errorf("stopped after epoch %d of %d: %w", epoch, r.Epochs, stop)
+	}
 	return nil
 }
 

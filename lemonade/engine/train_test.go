@@ -74,14 +74,13 @@ func TestDigits(t *testing.T) {
 	if hits := m.Accuracy * float64(validate); math.Abs(hits-math.Round(hits)) > 1e-9 {
 		t.Errorf("accuracy %v is no count over %d samples", m.Accuracy, validate)
 	}
-	want := []string{trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, PhaseEvaluate}
+	want := []string{trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain}
+	for range 12 { // validation after each epoch
+		want = append(want, trial.PhaseEvaluate, trial.PhaseTrain)
+	}
+	want = append(want, trial.PhaseEvaluate) // the count of training samples
 	if d := cmp.Diff(want, phases); d != "" {
 		t.Errorf("phases (-want +got):\n%s", d)
-	}
-	for _, phase := range want {
-		if m.Seconds[phase] <= 0 {
-			t.Errorf("phase %s took %v s", phase, m.Seconds[phase])
-		}
 	}
 	var reports []trial.Epoch
 	done := 0.0
@@ -185,6 +184,9 @@ func TestPredictor(t *testing.T) {
 	if _, err := m.Predictor(0); err == nil {
 		t.Error("a batch of 0 was accepted")
 	}
+	if got, want := m.MaxBatch(), evaluationBatch; !testEngine(t).gpu && got != want {
+		t.Errorf("batches of up to %d may be tried; want %d, as evaluated", got, want)
+	}
 }
 
 // TestNaN demands that a training that diverges stops and says where.
@@ -213,6 +215,43 @@ func TestCancel(t *testing.T) {
 	}
 	if late := time.Since(began); late > 10*time.Second {
 		t.Errorf("ended %v after it was cancelled", late)
+	}
+}
+
+// TestCheck demands that a training ends where it is told to, with that error and
+// with the report of an epoch that was trained to its end.
+func TestCheck(t *testing.T) {
+	enough := errors.New("enough")
+	for _, c := range []struct {
+		name    string
+		stop    func(epoch int, ended bool) bool
+		want    string
+		reports int
+	}{
+		{"after an epoch", func(epoch int, ended bool) bool { return epoch == 2 && ended }, "stopped after epoch 2 of 5: enough", 2},
+		{"within an epoch", func(epoch int, ended bool) bool { return epoch == 2 && !ended }, "in epoch 2 of 5: enough", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			job := smallJob(t, 5)
+			job.Check = func(epoch int, ended bool) error {
+				if c.stop(epoch, ended) {
+					return enough
+				}
+				return nil
+			}
+			reports := 0
+			_, err := testEngine(t).Train(t.Context(), job, func(p trial.Progress) {
+				if p.Report != nil {
+					reports++
+				}
+			})
+			if !errors.Is(err, enough) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v; want one that wraps the check's and says %q", err, c.want)
+			}
+			if reports != c.reports {
+				t.Errorf("%d epochs were reported; want %d", reports, c.reports)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -103,8 +104,10 @@ func right(logits, labels *Node) *Node {
 	return ConvertDType(Equal(ArgMax(logits, -1, dtypes.Int32), labels), dtypes.Float32)
 }
 
-// compile compiles the step and the evaluation.
-func (t *trainer) compile() error {
+// compile compiles the step and the evaluation, and runs the evaluation once: the
+// first run in a process starts the backend's threads, which takes many times as
+// long as a step of a small network and is no part of training it.
+func (t *trainer) compile(ctx context.Context) error {
 	err := guardCompile("build the training step", func() error {
 		_, err := t.exec.Compile(shapes.Make(dtypes.Int32, t.batch), shapes.Make(dtypes.Float32, numbersCount))
 		return err
@@ -112,7 +115,11 @@ func (t *trainer) compile() error {
 	if err != nil {
 		return err
 	}
-	return t.model.compile()
+	if err := t.model.compile(); err != nil {
+		return err
+	}
+	_, _, err = t.model.evaluate(ctx, 1, func(int) int32 { return 0 })
+	return err
 }
 
 // step trains on one batch.

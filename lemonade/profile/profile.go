@@ -4,34 +4,54 @@
 // # The protocol of [Measure]
 //
 // It is ours; its parts follow common practice, Zeus' advice for the energy of
-// GPUs above all: warm up, keep the device busy through a window longer than the
-// counter's step, and repeat the window to know the spread. The budget is divided
-// so:
+// GPUs above all: warm up, keep the device busy through a window many times as long
+// as the counter's step, wait for the device at both ends, and repeat the window to
+// know the spread.
 //
-//  1. Latency, a third. The network is compiled for one sample and run alone until
-//     a tenth of this share is over, at least three times, to warm up; then each
-//     run is timed, until the share is over, at least 10 and at most 1000 times.
-//     latency is the median, latency_p95 the 95th percentile (nearest rank).
-//  2. Throughput and energy, the rest. The network is compiled for batches of 64,
-//     warmed up by two runs, and run without a pause through three windows of equal
-//     length, each at least as long as the meter needs. Every window gives samples
-//     per second, joules per sample and watts; the values are the means over the
-//     windows, the spreads their sample standard deviations.
+//  1. Latency. The network is compiled for one sample and gets a quarter of what
+//     the budget then has left beside another compiling. It is run alone until a
+//     tenth of that is over, at least three times, to warm up; then each run is
+//     timed, until the quarter is over, at least 10 and at most 5000 times. latency
+//     is the median, latency_p95 and latency_p99 are percentiles by nearest rank;
+//     where there were too few runs to tell one from the maximum, its quality says
+//     so.
+//  2. The batch. The network is compiled for batches of 64 and warmed up by two
+//     runs. Then four times as many are tried, and four times as many again, for as
+//     long as that makes it faster by 5 % or more; where 256 does not, 16 and 4 are
+//     tried in the same way. A try times the best so far, compiles for the other,
+//     warms it up by two runs and times it; before it takes the place of the best,
+//     that is timed once more. To time is to run for 0.15 s, three times or more; the
+//     shortest run counts, since other programs can only make it longer. A batch is
+//     only tried where the longest compiling so far and these runs still fit into the
+//     budget beside the share of the windows, which is 40 %. Batches that do not fit
+//     into a CPU's memory would end the process, so there 256 is the largest, else
+//     4096; a batch that fails is passed over.
+//  3. Throughput and energy. The fastest batch is run without a pause through
+//     windows of equal length that fill the rest of the budget: three, or as many,
+//     up to ten, as can each last 50 steps of the meter. None is shorter than five
+//     steps. Every window gives samples per second, joules per sample and watts; the
+//     values are the means over the windows, the spreads their sample standard
+//     deviations. Idle is what the idle machine would have used in the windows' time;
+//     it is part of the value. The note has the range of the clocks right after the
+//     windows, where they can be read; what held them down is in the quality.
+//  4. Memory. peak_memory is the most that the process ever held, training
+//     included, and its note tells how much that was while it classified.
+//     device_memory is read at the end of the windows.
 //
-// A budget of 0 is 6 s, or 18 s where a GPU's counter is read, which moves only ten
-// times a second. A run that has begun is not cut short, so that a tiny budget still
-// gives every metric, from the least number of runs. Compiling comes on top.
+// The budget covers all of it, compiling included, and a run that would go beyond
+// it is not begun. Its default is 8 s, or 19 s where a GPU's counter is read, which
+// moves only ten times a second. However small it is, every metric is there, from the
+// least number of runs: only the two compilings, these runs and windows of five steps
+// may exceed a budget.
 //
 // Samples are resident on the device: decoding and transfer are not part of it.
-// The power that the machine draws when idle is not taken off.
 package profile
 
 import (
 	"context"
 	"fmt"
-	"math"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/energy"
@@ -39,15 +59,13 @@ import (
 )
 
 const (
-	batch       = 64   // samples at a time, for throughput and energy
-	windows     = 3    // of energy and throughput
-	minTimed    = 10   // runs that are timed for the latency, at least
-	maxTimed    = 1000 // and at most: the percentiles are steady by then
-	warmRuns    = 3    // before timing, at least
-	warmBatches = 2    // runs of a batch before the windows
+	minTimed = 10   // runs that are timed for the latency, at least
+	maxTimed = 5000 // and at most: the percentiles are steady by then
+	warmRuns = 3    // before timing, at least
 
-	defaultBudget = 6 * time.Second
-	gpuBudget     = 18 * time.Second
+	defaultBudget = 8 * time.Second
+	slowBudget    = 19 * time.Second // where the meter's step is slowStep or longer, as a GPU's is
+	slowStep      = 50 * time.Millisecond
 )
 
 // Model is a trained network that can be run.
@@ -55,176 +73,108 @@ type Model interface {
 	// Predictor compiles the network for batches of that size. run classifies one
 	// batch and returns when the device has finished.
 	Predictor(batch int) (run func() error, err error)
+	// MaxBatch is the largest batch that may be tried.
+	MaxBatch() int
 }
 
-// Measure returns latency, latency_p95 (ms), throughput (samples/s),
-// inference_energy (J per sample) and inference_power (W) of m, in about the
-// budget, by the protocol in the package's comment.
+// Options of [Measure]. The zero value measures in the default budget.
+type Options struct {
+	Budget time.Duration    // of everything; 0 is the default, a nanosecond the least there is
+	Sync   func() error     // returns once the device has finished what was given to it; may be nil
+	Idle   *energy.Baseline // power of the idle machine; nil where it is unknown
+}
+
+// Measure returns latency, latency_p95, latency_p99 (ms), throughput (samples/s),
+// inference_energy (J per sample), inference_power (W), peak_memory and
+// device_memory (B) of m, by the protocol in the package's comment. meter may be
+// nil.
 //
 // An energy that cannot be read is unknown: its metrics are absent, and the note
-// of the throughput says why. So they are, without a word, with a nil meter. The
-// error is the model's or ctx's.
-func Measure(ctx context.Context, m Model, meter energy.Meter, budget time.Duration) (trial.Metrics, error) {
-	if budget <= 0 {
-		budget = defaultBudget
-		if meter != nil && strings.Contains(meter.Method(), trial.MethodNVML) {
-			budget = gpuBudget
+// of the throughput says why. So are they, without a word, with a nil meter, and
+// memory where the system does not tell it. The error is the model's or ctx's.
+func Measure(ctx context.Context, m Model, meter energy.Meter, o Options) (trial.Metrics, error) {
+	p := &protocol{Options: o, model: m, meter: meter, metrics: trial.Metrics{}}
+	if meter != nil {
+		p.step = meter.About().Step
+	}
+	if p.Budget <= 0 {
+		p.Budget = defaultBudget
+		if p.step >= slowStep {
+			p.Budget = slowBudget
 		}
 	}
-	metrics := trial.Metrics{}
-	if err := latency(ctx, m, budget/3, metrics); err != nil {
+	p.end = time.Now().Add(p.Budget)
+	memory := markMemory("/proc/self")
+	if err := p.latency(ctx); err != nil {
 		return nil, fmt.Errorf("latency: %w", err)
 	}
-	if err := throughput(ctx, m, meter, budget-budget/3, metrics); err != nil {
+	if err := p.throughput(ctx); err != nil {
 		return nil, fmt.Errorf("throughput: %w", err)
 	}
-	return metrics, nil
+	maps.Copy(p.metrics, memory.peak())
+	return p.metrics, nil
 }
 
-// latency times single samples and adds latency and latency_p95.
-func latency(ctx context.Context, m Model, budget time.Duration, metrics trial.Metrics) error {
-	run, err := m.Predictor(1)
+// protocol is one measurement on its way.
+type protocol struct {
+	Options
+	model     Model
+	meter     energy.Meter  // may be nil
+	step      time.Duration // of the meter; 0 without
+	end       time.Time     // of the budget
+	compiling time.Duration // the longest so far
+	metrics   trial.Metrics
+}
+
+func (p *protocol) compile(batch int) (run func() error, err error) {
+	before := time.Now()
+	run, err = p.model.Predictor(batch)
+	p.compiling = max(p.compiling, time.Since(before))
+	return run, err
+}
+
+// latency times single samples.
+func (p *protocol) latency(ctx context.Context) error {
+	run, err := p.compile(1)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, budget := time.Now(), (time.Until(p.end)-p.compiling)/4
 	for n := 0; n < warmRuns || time.Since(start) < budget/10; n++ {
-		if err := once(ctx, run); err != nil {
+		if _, err := timed(ctx, run); err != nil {
 			return err
 		}
 	}
 	var ms []float64
 	for len(ms) < minTimed || time.Since(start) < budget && len(ms) < maxTimed {
-		before := time.Now()
-		if err := once(ctx, run); err != nil {
+		took, err := timed(ctx, run)
+		if err != nil {
 			return err
 		}
-		ms = append(ms, time.Since(before).Seconds()*1000)
+		ms = append(ms, took.Seconds()*1000)
 	}
 	spread := deviation(ms)
 	slices.Sort(ms)
-	note := fmt.Sprintf("batch 1, %d runs", len(ms))
-	metrics[trial.Latency] = trial.Measurement{Value: median(ms), Unit: "ms", Method: trial.MethodTimed, Spread: spread, Note: note}
-	metrics[trial.LatencyP95] = trial.Measurement{Value: percentile(ms, 95), Unit: "ms", Method: trial.MethodTimed, Note: note}
+	latency := trial.Measurement{Value: median(ms), Unit: "ms", Method: trial.MethodTimed, Spread: spread, Note: fmt.Sprintf("batch 1, %d runs", len(ms))}
+	p.metrics[trial.Latency] = latency
+	latency.Spread = nil
+	for metric, percent := range map[trial.Metric]int{trial.LatencyP95: 95, trial.LatencyP99: 99} {
+		tail := latency
+		tail.Value = percentile(ms, percent)
+		if len(ms)*(100-percent) < 100 { // fewer than one run is expected beyond it
+			tail.Quality = fmt.Sprintf("the slowest of only %d runs", len(ms))
+		}
+		p.metrics[metric] = tail
+	}
 	return nil
 }
 
-// throughput runs batches through the windows and adds throughput,
-// inference_energy and inference_power.
-func throughput(ctx context.Context, m Model, meter energy.Meter, budget time.Duration, metrics trial.Metrics) error {
-	run, err := m.Predictor(batch)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	for range warmBatches {
-		if err := once(ctx, run); err != nil {
-			return err
-		}
-	}
-	length := max((budget-time.Since(start))/windows, leastWindow(meter))
-	var rates, joules, watts []float64 // of each window: samples/s, J/sample, W
-	var method, note string
-	var unread error // why the energy is unknown
-	for range windows {
-		var window *energy.Window
-		if meter != nil && unread == nil {
-			window, unread = energy.Start(meter)
-		}
-		samples, seconds, err := busy(ctx, run, length)
-		if err != nil {
-			return err
-		}
-		rates = append(rates, samples/seconds)
-		if window == nil || unread != nil {
-			continue
-		}
-		used, err := window.Stop()
-		if err != nil {
-			unread = err
-			continue
-		}
-		method, note = used.Method, used.Note
-		joules = append(joules, used.Joules/samples)
-		watts = append(watts, used.Joules/used.Seconds)
-	}
-
-	how := fmt.Sprintf("batch %d, %d windows of %.2g s", batch, windows, length.Seconds())
-	rate := trial.Measurement{Value: mean(rates), Unit: "samples/s", Method: trial.MethodTimed, Spread: deviation(rates), Note: how}
-	switch {
-	case unread != nil:
-		rate.Note += "; inference energy unknown: " + unread.Error()
-	case meter != nil:
-		if note != "" {
-			how += "; " + note
-		}
-		metrics[trial.InferenceEnergy] = trial.Measurement{Value: mean(joules), Unit: "J", Method: method, Spread: deviation(joules), Note: how}
-		metrics[trial.InferencePower] = trial.Measurement{Value: mean(watts), Unit: "W", Method: method, Spread: deviation(watts), Note: how}
-	}
-	metrics[trial.Throughput] = rate
-	return nil
-}
-
-// leastWindow is how long a window must be for the meter's step not to matter
-// much: the GPU's counter moves about every 100 ms, RAPL's every 1 ms, and CPU time
-// on some kernels every 10 ms.
-func leastWindow(meter energy.Meter) time.Duration {
-	if meter != nil && strings.Contains(meter.Method(), trial.MethodNVML) {
-		return 500 * time.Millisecond
-	}
-	return 50 * time.Millisecond
-}
-
-// busy runs batches for that long, at least one, and returns how many samples that
-// was and how many seconds it took.
-func busy(ctx context.Context, run func() error, length time.Duration) (samples, seconds float64, err error) {
-	start := time.Now()
-	for samples == 0 || time.Since(start) < length {
-		if err := once(ctx, run); err != nil {
-			return 0, 0, err
-		}
-		samples += batch
-	}
-	return samples, time.Since(start).Seconds(), nil
-}
-
-func once(ctx context.Context, run func() error) error {
+// timed runs once, unless ctx has ended.
+func timed(ctx context.Context, run func() error) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
-	return run()
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
-}
-
-// deviation returns the sample standard deviation, or nil for fewer than two values.
-func deviation(x []float64) *float64 {
-	if len(x) < 2 {
-		return nil
-	}
-	m, sum := mean(x), 0.0
-	for _, v := range x {
-		sum += (v - m) * (v - m)
-	}
-	d := math.Sqrt(sum / float64(len(x)-1))
-	return &d
-}
-
-// median returns the median of sorted values.
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// percentile returns the p-th percentile of sorted values, by nearest rank: the
-// smallest value that at least p % do not exceed.
-func percentile(sorted []float64, p int) float64 {
-	rank := (p*len(sorted) + 99) / 100
-	return sorted[max(rank, 1)-1]
+	before := time.Now()
+	err := run()
+	return time.Since(before), err
 }

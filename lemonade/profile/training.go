@@ -1,67 +1,55 @@
 package profile
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/energy"
+	"github.com/lemo-nade/lemonade/lemonade/energy/carbon"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 const joulesPerKWh = 3.6e6
 
 // Training returns training_time (s), training_energy (kWh, the power usage
-// effectiveness included) and co2e (g) of a window around the training. Where its
-// energy is unknown, Joules being 0, only the time is returned; where nothing was
-// measured at all, nothing is.
-func Training(e energy.Energy) trial.Metrics {
+// effectiveness included) and co2e (g) of a window around the epochs of a training
+// with the validation after each. Where its energy is unknown, Joules being 0, only
+// the time is returned; where nothing was measured at all, nothing is.
+func Training(e energy.Energy, account trial.Accounting) trial.Metrics {
+	const what = "epochs with the validation after each"
 	metrics := trial.Metrics{}
 	if e.Seconds > 0 {
-		metrics[trial.TrainingTime] = trial.Measurement{Value: e.Seconds, Unit: "s", Method: trial.MethodTimed}
+		metrics[trial.TrainingTime] = trial.Measurement{Value: e.Seconds, Unit: "s", Method: trial.MethodTimed, Note: what}
 	}
-	pue, err := energy.PUE() // refused by energy.Open already where it is wrong
-	if e.Joules <= 0 || err != nil {
+	if e.Joules <= 0 {
 		return metrics
 	}
-	kWh := e.Joules / joulesPerKWh * pue
-	note := fmt.Sprintf("PUE %.2f; CPU %.4g J, GPU %.4g J", pue, e.CPU, e.GPU)
-	if e.Note != "" {
-		note += "; " + e.Note
-	}
-	metrics[trial.TrainingEnergy] = trial.Measurement{Value: kWh, Unit: "kWh", Method: e.Method, Note: note}
-	co2e := energy.Carbon(kWh)
+	how := fmt.Sprintf("%s; PUE %.2f; CPU %.4g J, GPU %.4g J", what, account.PUE, e.CPU, e.GPU)
+	used := quotient([]energy.Energy{e}, []float64{joulesPerKWh / account.PUE}, "kWh", how)
+	metrics[trial.TrainingEnergy] = used
+
+	co2e := carbon.CO2e(used.Value, account)
+	co2e.Low, co2e.High, co2e.Idle = times(used.Low, account.Intensity), times(used.High, account.Intensity), times(used.Idle, account.Intensity)
+	co2e.Quality = used.Quality
 	co2e.Note += "; energy by " + e.Method
 	metrics[trial.CO2e] = co2e
 	return metrics
 }
 
-// PeakMemory returns peak_memory (bytes): the most of this process that was ever in
-// memory at once, as Linux tells it. On other systems it is absent.
-func PeakMemory() trial.Metrics { return peakMemory("/proc/self/status") }
+// Forecast returns what a training of so many epochs will take, of which the first
+// has taken e: each of the others as much.
+func Forecast(e energy.Energy, epochs int, account trial.Accounting) *trial.Forecast {
+	so := Training(e, account)
+	return &trial.Forecast{
+		Energy:  so[trial.TrainingEnergy].Value * float64(epochs),
+		Seconds: so[trial.TrainingTime].Value * float64(epochs),
+	}
+}
 
-func peakMemory(status string) trial.Metrics {
-	f, err := os.Open(status)
-	if err != nil {
+// times returns v·factor, or nil for nil.
+func times(v *float64, factor float64) *float64 {
+	if v == nil {
 		return nil
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		// VmHWM ("high water mark") is in units of 1024 bytes, see proc_pid_status(5).
-		fields := strings.Fields(lines.Text())
-		if len(fields) != 3 || fields[0] != "VmHWM:" || fields[2] != "kB" {
-			continue
-		}
-		kB, err := strconv.ParseUint(fields[1], 10, 54)
-		if err != nil {
-			return nil
-		}
-		return trial.Metrics{trial.PeakMemory: {
-			Value: float64(kB * 1024), Unit: "B", Method: trial.MethodProcess, Note: "resident, of the whole worker process",
-		}}
-	}
-	return nil
+	product := *v * factor
+	return &product
 }

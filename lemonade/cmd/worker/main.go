@@ -7,6 +7,9 @@
 //	lemonade-worker meters                say which energy meters there are, a line each
 //	lemonade-worker version               say hello
 //
+// In the modes plugin and meters, -meter NAME asks for an energy meter in place of
+// LEMONADE_METER; in train, the job does.
+//
 // It speaks the protocol of package trial over standard input and output, one
 // JSON object per line, and ends when its input closes, whatever it is doing.
 // GOMLX_BACKEND names the backend to train on. Messages for people go to
@@ -43,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("lemonade-worker", flag.ContinueOnError)
 	memory := flags.Int64("memory", 512<<20, "parse: bytes of memory that a program may use")
 	dir := flags.String("dir", "", "plugin: folder to install the plugin in")
+	meter := flags.String("meter", "", "plugin, meters: energy meter to open, as in LEMONADE_METER, which it wins over")
 	mode := ""
 	if len(args) > 0 {
 		mode, args = args[0], args[1:]
@@ -56,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	if mode == "meters" { // for people, so no protocol
-		for _, line := range energy.Describe() {
+		for _, line := range energy.Describe(energy.Method(*meter)) {
 			fmt.Println(line)
 		}
 		return nil
@@ -76,7 +80,7 @@ func run(ctx context.Context, args []string) error {
 		return train(ctx, lines(os.Stdin), out)
 	case "plugin":
 		lines(os.Stdin)
-		return openPlugin(ctx, *dir, out)
+		return openPlugin(ctx, *dir, *meter, out)
 	case "version":
 		return nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -18,7 +19,16 @@ import (
 // noisyEnv makes the test binary a worker with a library that prints.
 const noisyEnv = "WORKER_TEST_NOISY"
 
+// argsEnv makes the test binary a worker with these arguments, split at spaces.
+const argsEnv = "WORKER_TEST_ARGS"
+
 func TestMain(m *testing.M) {
+	if args := os.Getenv(argsEnv); args != "" {
+		if err := run(context.Background(), strings.Fields(args)); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(noisyEnv) != "" {
 		out, err := claimStdout()
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 // openPlugin finds or installs the XLA plugin, and opens it and the energy meter
 // once, so that a study learns before its first trial whether it can train here,
 // and on what.
-func openPlugin(ctx context.Context, dir string, out *wire) error {
+func openPlugin(ctx context.Context, dir, method string, out *wire) error {
 	name, err := plugin.Ensure(ctx, dir, func(text string) { fmt.Fprintln(os.Stderr, text) })
 	if err != nil {
 		return out.send(trial.Envelope{Fatal: err.Error()})
@@ -24,19 +24,25 @@ func openPlugin(ctx context.Context, dir string, out *wire) error {
 	if err != nil {
 		return out.send(trial.Envelope{Fatal: err.Error()})
 	}
-	if _, err := openMeter(e.Device()); err != nil {
+	meter, err := openMeter(e.Device(), method)
+	if err != nil {
 		return out.send(trial.Envelope{Fatal: err.Error()})
 	}
-	return out.send(trial.Envelope{Backend: &trial.Backend{Name: name, Device: e.Device(), Precision: precision(e.Device())}})
+	defer func() { _ = meter.Close() }() // nothing is left to lose
+	return out.send(trial.Envelope{Backend: &trial.Backend{
+		Name: name, Device: e.Device(), Precision: precision(e.Device()), Meter: meter.Method(),
+	}})
 }
 
-// openMeter opens the energy meter for work on the device. On a CPU the machine's
-// GPUs are not part of it.
-func openMeter(device string) (energy.Meter, error) {
+// openMeter opens the energy meter of a method, "" being the environment's or the
+// best there is, for work on the device. On a CPU the machine's GPUs are not part of
+// it.
+func openMeter(device, method string) (energy.Meter, error) {
+	options := []energy.Option{energy.Method(method)}
 	if onCPU(device) {
-		return energy.Open(energy.CPUOnly())
+		options = append(options, energy.CPUOnly())
 	}
-	return energy.Open()
+	return energy.Open(options...)
 }
 
 // precision is the one that the engine takes on the device where a job names none.

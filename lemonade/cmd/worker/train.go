@@ -14,6 +14,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/energy"
+	"github.com/lemo-nade/lemonade/lemonade/energy/carbon"
 	"github.com/lemo-nade/lemonade/lemonade/engine"
 	"github.com/lemo-nade/lemonade/lemonade/profile"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -32,34 +33,52 @@ func train(ctx context.Context, in <-chan []byte, out *wire) error {
 	if e.Job == nil {
 		return errUnexpected
 	}
+	if a := &e.Job.Account; a.PUE == 0 { // a searcher that leaves it to the environment
+		meter := a.Meter
+		if *a, err = carbon.Account(carbon.Options{}); err != nil {
+			return out.send(trial.Envelope{Fatal: err.Error()})
+		}
+		a.Meter = meter
+	}
 	eng, err := engine.Open(os.Getenv("GOMLX_BACKEND"))
 	if err != nil {
 		return out.send(trial.Envelope{Fatal: err.Error()})
 	}
-	meter, err := openMeter(eng.Device())
+	if err := eng.Synchronize(); err != nil { // here it compiles, and in no window
+		return out.send(trial.Envelope{Fatal: err.Error()})
+	}
+	meter, err := openMeter(eng.Device(), e.Job.Account.Meter)
 	if err != nil {
 		return out.send(trial.Envelope{Fatal: err.Error()})
 	}
-	t := &trainee{job: *e.Job, engine: eng, meter: meter, out: out, seconds: map[string]float64{}, metrics: trial.Metrics{}}
+	defer func() { _ = meter.Close() }() // nothing is left to lose
+	t := &trainee{job: *e.Job, engine: eng, meter: meter, out: out, clock: newClock(), metrics: trial.Metrics{}}
 	result := trial.Result{State: trial.Complete, Device: eng.Device(), Engine: eng.Version()}
-	if err := t.guarded(ctx); err != nil {
+	var over brokenLimit
+	switch err := t.guarded(ctx); {
+	case errors.As(err, &over):
+		result.State, result.Reason, result.Metrics = trial.Infeasible, over.Error(), finite(t.metrics)
+	case err != nil:
 		result.State, result.Reason = trial.Failed, reason(err)
-	} else {
+	default:
 		result.Metrics = finite(t.metrics)
 	}
-	result.Curve, result.Seconds = t.curve, t.seconds
+	t.clock.begin("")
+	result.Curve, result.Seconds, result.Forecast = t.curve, t.clock.seconds, t.forecast
 	return out.send(trial.Envelope{Result: &result})
 }
 
 // trainee is one job on its way.
 type trainee struct {
-	job     trial.Job
-	engine  *engine.Engine
-	meter   energy.Meter
-	out     *wire
-	metrics trial.Metrics
-	curve   []trial.Epoch
-	seconds map[string]float64
+	job      trial.Job
+	engine   *engine.Engine
+	meter    energy.Meter
+	out      *wire
+	clock    *clock
+	watch    *watch // of the training
+	metrics  trial.Metrics
+	curve    []trial.Epoch
+	forecast *trial.Forecast
 }
 
 // badData marks an error of the data set.
@@ -83,22 +102,27 @@ func (t *trainee) guarded(ctx context.Context) (err error) {
 // run loads the data, trains, keeps the weights and measures.
 func (t *trainee) run(ctx context.Context) error {
 	t.tell(trial.Progress{Phase: trial.PhaseData, Epochs: t.job.Budget.Epochs})
-	start := time.Now()
+	t.clock.begin(trial.PhaseIdle)
+	idle := idlePower(ctx, t.meter)
+
+	t.clock.begin(trial.PhaseData)
 	set, err := datasets.Load(datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint})
 	if err != nil {
 		return badData{err}
 	}
-	loading := time.Since(start).Seconds()
-
-	model, used, err := t.train(ctx, set)
+	t.watch = &watch{
+		budget: t.job.Budget, account: t.job.Account, meter: t.meter,
+		options: []energy.WindowOption{energy.Synced(t.engine.Synchronize), energy.Over(idle)},
+	}
+	model, err := t.train(ctx, set)
+	t.forecast = t.watch.forecast
+	maps.Copy(t.metrics, trial.Static(t.job.Network.Costs()))
+	maps.Copy(t.metrics, profile.Training(t.watch.used, t.job.Account))
 	if err != nil {
 		return err
 	}
-	if used.Joules == 0 {
-		used.Seconds = model.Seconds[trial.PhaseTrain]
-	}
-	maps.Copy(t.seconds, model.Seconds)
-	t.seconds[trial.PhaseData] += loading
+	t.forecast = t.watch.judged()
+	maps.Copy(t.metrics, counted(model))
 
 	if t.job.Weights != "" {
 		if err := os.MkdirAll(filepath.Dir(t.job.Weights), 0o755); err != nil {
@@ -110,45 +134,39 @@ func (t *trainee) run(ctx context.Context) error {
 	}
 
 	t.tell(trial.Progress{Phase: trial.PhaseProfile, Epochs: t.job.Budget.Epochs, Done: doneProfile, Accuracy: model.Accuracy})
-	start = time.Now()
-	profiled, err := profile.Measure(ctx, model, t.meter, t.job.Budget.Profile)
+	t.clock.begin(trial.PhaseProfile)
+	profiled, err := profile.Measure(ctx, model, t.meter, profile.Options{
+		Budget: t.job.Budget.Profile, Sync: t.engine.Synchronize, Idle: idle,
+	})
 	if err != nil {
 		return err
 	}
-	t.seconds[trial.PhaseProfile] = time.Since(start).Seconds()
-
-	for _, metrics := range []trial.Metrics{
-		trial.Static(t.job.Network.Costs()), counted(model), profile.Training(used), profile.PeakMemory(), profiled,
-	} {
-		maps.Copy(t.metrics, metrics)
-	}
+	maps.Copy(t.metrics, profiled)
 	return nil
 }
 
-// train trains with the energy meter around the training alone: the epochs with
-// the validation after each, but neither the loading and compiling before nor
-// the counting after. Where the meter fails the energy is unknown, which costs
-// the trial its energy metrics and nothing else.
-func (t *trainee) train(ctx context.Context, set *datasets.Set) (*engine.Model, energy.Energy, error) {
-	var window *energy.Window
-	var used energy.Energy
+// train trains under the watch.
+func (t *trainee) train(ctx context.Context, set *datasets.Set) (*engine.Model, error) {
 	phase := func(name string) {
-		var err error
-		switch {
-		case name == trial.PhaseTrain:
-			window, err = energy.Start(t.meter)
-		case name == engine.PhaseEvaluate && window != nil:
-			used, err = window.Stop()
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "the training's energy is unknown:", err)
+		t.clock.begin(name)
+		if name == trial.PhaseTrain && t.watch.began.IsZero() {
+			t.watch.begin()
 		}
 	}
-	model, err := t.engine.Train(ctx, engine.Job{
+	return t.engine.Train(ctx, engine.Job{
 		Network: t.job.Network, Recipe: t.job.Recipe, Set: set, TrainSamples: t.job.Data.TrainSamples,
-		Epochs: t.job.Budget.Epochs, Seed: t.job.Seed, Precision: t.job.Precision, OnPhase: phase,
+		Epochs: t.job.Budget.Epochs, Seed: t.job.Seed, Precision: t.job.Precision, OnPhase: phase, Check: t.watch.check,
 	}, t.tell)
-	return model, used, err
+}
+
+// idlePower measures the power of the machine before it has work to do, for ten
+// steps of the counter. It is nil where the meter fails.
+func idlePower(ctx context.Context, meter energy.Meter) *energy.Baseline {
+	idle, err := energy.Idle(ctx, meter, max(300*time.Millisecond, 10*meter.About().Step))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the power of the idle machine is unknown:", err)
+	}
+	return idle
 }
 
 // tell passes progress on, and keeps the curve for a job that fails later. A
@@ -156,6 +174,9 @@ func (t *trainee) train(ctx context.Context, set *datasets.Set) (*engine.Model, 
 func (t *trainee) tell(p trial.Progress) {
 	if p.Report != nil {
 		t.curve = append(t.curve, *p.Report)
+		if p.Report.Epoch == 1 {
+			p.Forecast = t.watch.forecast
+		}
 	}
 	if math.IsNaN(p.Loss) || math.IsInf(p.Loss, 0) {
 		p.Loss = 0 // JSON has no NaN; the engine's error tells
