@@ -38,6 +38,7 @@ type Options struct {
 	Rules        string                   // path of a rule book, whose text is stored; default the built-in one
 	Without      []Part                   // parts of the method that are switched off, to measure what they are worth
 	Replay       string                   // study whose proposals and measurements are replayed; of proposer "replay" alone
+	Measure      Measure                  // how networks are measured
 	Lag          *int                     // 1: the next proposal is asked for while a network is trained; 0: after it; default 0 for a model on this machine, else 1
 
 	Dir       string             // studies folder; default [DefaultDir]
@@ -82,6 +83,11 @@ type settings struct {
 	Lag          int              `json:"lag,omitempty"`
 	Model        string           `json:"model,omitempty"`
 	Temperature  float64          `json:"temperature,omitempty"` // of the model; 0 without one
+
+	Account *trial.Accounting `json:"account,omitempty"` // nil in studies that are older
+	Require string            `json:"require,omitempty"`
+	Boards  []string          `json:"boards,omitempty"`
+	Profile time.Duration     `json:"profile,omitempty"` // ns
 }
 
 type limits = map[trial.Metric]float64
@@ -134,6 +140,7 @@ func (o Options) settings() (settings, error) {
 		faults = append(faults, err)
 	}
 	faults = append(faults, s.readRules(o.Rules), s.chooseModel(o))
+	faults = append(faults, s.chooseMeasure(o.Measure)...)
 	return s, errors.Join(faults...)
 }
 
@@ -251,6 +258,9 @@ func (s settings) reopen(o Options) error {
 	}
 	if t := o.LLM.Temperature; t != nil {
 		check("temperature", true, *t == s.Temperature, s.Temperature, *t)
+	}
+	if err := s.reopenMeasure(o.Measure, check); err != nil {
+		faults = append(faults, err)
 	}
 	if o.Rules != "" {
 		given := settings{}

@@ -17,6 +17,9 @@ type Report struct {
 	Best        *int           `json:"best"`        // id; null before the first complete trial
 	Lessons     string         `json:"lessons"`     // the latest
 	Spent       trial.Spending `json:"spent"`       // on language models
+
+	Account trial.Accounting        `json:"account"` // from energy to CO2e
+	Methods map[trial.Metric]string `json:"methods"` // by which the study's metrics are obtained
 }
 
 // TrialReport is one trial of a [Report].
@@ -39,6 +42,8 @@ type TrialReport struct {
 	Metrics       trial.Metrics      `json:"metrics"`
 	Curve         []trial.Epoch      `json:"curve"`
 	Seconds       map[string]float64 `json:"seconds"`       // of the evaluation, by phase
+	Forecast      *trial.Forecast    `json:"forecast"`      // of the training; null where it did not come past its first epoch
+	Differs       []string           `json:"differs"`       // what was measured otherwise than the study's, and is not ranked
 	Effectiveness *float64           `json:"effectiveness"` // null where it is unknown
 	Weights       string             `json:"weights"`
 }
@@ -49,13 +54,14 @@ func (s *Study) Report() Report {
 	r := Report{
 		Name: s.name, Data: s.Data(), Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
 		Trials: []TrialReport{}, Front: append([]int{}, s.Front()...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Account: s.settings.account(), Methods: s.objective.Methods,
 	}
 	for _, t := range trials {
 		row := TrialReport{
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
 			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics,
-			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Effectiveness: t.Effectiveness, Weights: t.Weights,
+			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Differs: append([]string{}, s.objective.Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source
@@ -64,6 +70,9 @@ func (s *Study) Report() Report {
 			row.Metrics = trial.Metrics{}
 		}
 		r.Trials = append(r.Trials, row)
+	}
+	if r.Methods == nil {
+		r.Methods = map[trial.Metric]string{}
 	}
 	if best, ok := s.Best(); ok {
 		r.Best = &best.ID

@@ -330,8 +330,8 @@ func (d *round) check(ctx context.Context, source string) (_ *arch.Program, _ tr
 	} else if err != nil {
 		return nil, "", "", err
 	}
-	costs := trial.Static(program.Network.Costs())
-	if reason := d.objective.Infeasible(costs); reason != "" {
+	costs, reason := d.static(program)
+	if reason != "" {
 		size := fmt.Sprintf("%s (it has %s parameters and %s multiply-accumulates)", reason,
 			objective.Format(trial.Params, costs[trial.Params].Value), objective.Format(trial.MACs, costs[trial.MACs].Value))
 		return program, trial.Infeasible, size, nil
@@ -349,7 +349,7 @@ func (d *round) accept(proposer string, program *arch.Program) error {
 	}
 	d.State, d.Proposer, d.Program, d.Key = trial.Running, proposer, program, key
 	d.Hash, d.Costs = program.Network.Hash(), program.Network.Costs()
-	d.Metrics = trial.Static(d.Costs)
+	d.Metrics, _ = d.static(program)
 	return nil
 }
 

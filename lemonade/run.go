@@ -85,7 +85,7 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	if err != nil {
 		return err // the trial stays Running: the next run takes it up again
 	}
-	t.State, t.Reason, t.Curve, t.Seconds = result.State, result.Reason, result.Curve, result.Seconds
+	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast
 	for name, m := range result.Metrics {
 		t.Metrics[name] = m
 	}

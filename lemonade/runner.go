@@ -94,7 +94,7 @@ func (r *runner) useProposer(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	local, err := r.openLocal(ctx, evaluate.Options{})
+	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter})
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,9 @@ func (r *runner) useProposer(ctx context.Context) (err error) {
 		r.evaluator = r.options.Evaluator
 	}
 	about := r.evaluator.Describe()
+	if err := r.checkMeter(about); err != nil {
+		return err
+	}
 	r.engine, r.precision = about.Engine, about.Precision
 	return nil
 }
@@ -236,7 +239,7 @@ func (r *runner) known(p *arch.Program) int {
 func (r *runner) job(p *arch.Program) trial.Job {
 	return trial.Job{
 		Network: p.Network, Recipe: p.Recipe, Data: r.data, Seed: r.settings.Seed, Precision: r.precision,
-		Budget: trial.Budget{Epochs: r.settings.Epochs},
+		Budget: trial.Budget{Epochs: r.settings.Epochs, Profile: r.settings.Profile, Limits: r.stops()}, Account: r.settings.account(),
 	}
 }
 

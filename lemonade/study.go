@@ -134,6 +134,9 @@ func (s *Study) create(ctx context.Context) (err error) {
 	if s.objective, err = s.settings.objective(); err != nil {
 		return err
 	}
+	for _, remark := range s.objective.Remarks() {
+		s.options.Log(remark)
+	}
 	ref, err := s.prepare(ctx)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -140,12 +141,12 @@ func TestUnusable(t *testing.T) {
 		name, worker string
 		want         []string
 	}{
-		{"other protocol", hello(99, 1) + "cat", []string{"speaks protocol 99 and this program 1", "LEMONADE_WORKER"}},
-		{"other language", hello(1, 98) + "cat", []string{"version 98 of the architecture language", "LEMONADE_WORKER"}},
+		{"other protocol", hello(99, arch.Language) + "cat", []string{fmt.Sprintf("speaks protocol 99 and this program %d", trial.Protocol), "LEMONADE_WORKER"}},
+		{"other language", hello(trial.Protocol, 98) + "cat", []string{"version 98 of the architecture language", "LEMONADE_WORKER"}},
 		{"no hello", `echo '{"parsed":{}}'; cat`, []string{"did not begin with a hello"}},
 		{"dies", `echo 'libfoo.so: cannot open shared object file' >&2; exit 127`, []string{"ended before it said hello", "libfoo.so: cannot open", "LEMONADE_WORKER"}},
-		{"no plugin", hello(1, 1) + `[ $1 = parse ] && cat; echo '{"fatal":"no plugin: run this"}'; cat`, []string{"no plugin: run this"}},
-		{"plugin crashes", hello(1, 1) + `[ $1 = parse ] && cat; echo bang >&2; exit 2`, []string{"while it opened XLA", "bang"}},
+		{"no plugin", hello(trial.Protocol, arch.Language) + `[ $1 = parse ] && cat; echo '{"fatal":"no plugin: run this"}'; cat`, []string{"no plugin: run this"}},
+		{"plugin crashes", hello(trial.Protocol, arch.Language) + `[ $1 = parse ] && cat; echo bang >&2; exit 2`, []string{"while it opened XLA", "bang"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l, err := Open(t.Context(), Options{Worker: script(t, test.worker)})

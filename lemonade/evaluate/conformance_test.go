@@ -14,7 +14,7 @@ import (
 func conformance(t *testing.T, e Evaluator) {
 	t.Run("describes itself", func(t *testing.T) {
 		about := e.Describe()
-		if !strings.HasPrefix(about.Engine, "gomlx v") || about.Precision == "" || about.Device == "" {
+		if !strings.HasPrefix(about.Engine, "gomlx v") || about.Precision == "" || about.Device == "" || about.Meter == "" {
 			t.Errorf("description %+v", about)
 		}
 	})
@@ -37,6 +37,7 @@ func conformance(t *testing.T, e Evaluator) {
 				if ok {
 					t.Error("the search has read the test split")
 				}
+			case !ok && info.Metric == trial.DeviceMemory && strings.Contains(e.Describe().Device, "cpu"):
 			case !ok:
 				t.Errorf("%s is missing", info.Metric)
 			case m.Unit != info.Unit || m.Method == "" || m.Value <= 0:
@@ -74,6 +75,32 @@ func conformance(t *testing.T, e Evaluator) {
 		}
 		if reports != epochs {
 			t.Errorf("%d epochs were reported, want %d", reports, epochs)
+		}
+	})
+
+	t.Run("stops a training that will break a limit", func(t *testing.T) {
+		job := digitsJob(t, smallProgram, 10_000)
+		job.Budget.Limits = map[trial.Metric]float64{trial.TrainingTime: 2}
+		var forecast *trial.Forecast
+		got, err := e.Evaluate(t.Context(), job, func(p trial.Progress) {
+			if p.Forecast != nil {
+				forecast = p.Forecast
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.State != trial.Infeasible || !strings.HasPrefix(got.Reason, "training_time") || len(got.Curve) == 0 {
+			t.Errorf("%s, reason %q, after %d epochs", got.State, got.Reason, len(got.Curve))
+		}
+		if used := got.Metrics[trial.TrainingTime].Value; used <= 0 || used > 10 {
+			t.Errorf("it trained for %v s", used)
+		}
+		if _, ok := got.Metrics[trial.Accuracy]; ok {
+			t.Error("it has an accuracy, as if it had been trained")
+		}
+		if forecast == nil || forecast.Seconds < 2 {
+			t.Errorf("forecast %+v", forecast)
 		}
 	})
 

@@ -33,7 +33,8 @@ import (
 
 // Evaluator trains and measures a network.
 //
-// A returned error means that no trial can be evaluated here: there is no
+// A training that breaks a limit of the job's budget, or will, is stopped and its
+// result is of state [trial.Infeasible], with what was measured until then. A returned error means that no trial can be evaluated here: there is no
 // worker, or no XLA plugin. What befalls the one trial is in its result, of
 // state [trial.Failed] with a reason such as "out-of-memory: …". When ctx is
 // cancelled the error is ctx.Err(). The progress function may be nil; it is
@@ -55,6 +56,7 @@ type Description struct {
 	Precision string // what a job of no precision is trained in; part of every trial key
 	Device    string // "cpu", "cuda" with the device's own name
 	Backend   string // value of GOMLX_BACKEND in the workers
+	Meter     string // method by which energy is measured, as in trial.Measurement
 }
 
 // Options of [Open]. The zero value is right for most.
@@ -64,6 +66,7 @@ type Options struct {
 	MemoryLimit int64         // bytes a worker may use; default three quarters of what is available when it starts
 	ParseTime   time.Duration // processor time one program may take; default 2 s
 	ParseMemory int64         // bytes the parsing of a program may use; default 512 MiB
+	Meter       string        // that is asked for, as in LEMONADE_METER; default the best that there is
 	ParseOnly   bool          // only [Local.Parse] is needed: no XLA plugin is looked for or installed
 	Log         func(string)  // told about long steps: building the worker, installing the plugin
 }
@@ -177,7 +180,7 @@ func (l *Local) Close() error {
 // openBackend runs a worker in mode plugin.
 func openBackend(ctx context.Context, o Options, dir string) (Description, error) {
 	env := workerEnv(os.Environ(), nil)
-	c, err := start(o.Worker, []string{"plugin", "-dir", dir}, env, o.Log)
+	c, err := start(o.Worker, []string{"plugin", "-dir", dir, "-meter", o.Meter}, env, o.Log)
 	if err != nil {
 		return Description{}, err
 	}
@@ -198,7 +201,7 @@ func openBackend(ctx context.Context, o Options, dir string) (Description, error
 	case m.Backend == nil:
 		return Description{}, fmt.Errorf("evaluate: the worker %s answered something other than its backend: %s", o.Worker, mendVersions)
 	}
-	return Description{Engine: hello.Engine, Precision: m.Backend.Precision, Device: m.Backend.Device, Backend: m.Backend.Name}, nil
+	return Description{Engine: hello.Engine, Precision: m.Backend.Precision, Device: m.Backend.Device, Backend: m.Backend.Name, Meter: m.Backend.Meter}, nil
 }
 
 // Evaluate trains and measures the job's network in a worker of its own.
@@ -243,6 +246,9 @@ func (l *Local) enter() bool {
 func (l *Local) evaluate(ctx context.Context, job trial.Job, progress func(trial.Progress)) (trial.Result, error) {
 	if job.Precision == "" {
 		job.Precision = l.about.Precision
+	}
+	if job.Account.Meter == "" {
+		job.Account.Meter = l.options.Meter
 	}
 	deadline := job.Budget.Deadline
 	if deadline <= 0 {
@@ -291,7 +297,7 @@ func (l *Local) evaluate(ctx context.Context, job trial.Job, progress func(trial
 			}
 			progress(last)
 		case m.Result != nil:
-			if m.Result.State != trial.Complete && m.Result.State != trial.Failed {
+			if s := m.Result.State; s != trial.Complete && s != trial.Failed && s != trial.Infeasible {
 				return trial.Result{}, &unusableError{fmt.Sprintf("the worker %s ended a trial in state %q: %s", c.path, m.Result.State, mendVersions)}
 			}
 			if len(m.Result.Curve) == 0 {

@@ -40,10 +40,10 @@ func (e recorded) Evaluate(ctx context.Context, job trial.Job, _ func(trial.Prog
 	}
 	t := e.history[i]
 	out := trial.Result{
-		State: t.State, Reason: t.Reason, Metrics: trial.Metrics{}, Curve: slices.Clone(t.Curve), Seconds: maps.Clone(t.Seconds),
+		State: t.State, Reason: t.Reason, Metrics: trial.Metrics{}, Curve: slices.Clone(t.Curve), Seconds: maps.Clone(t.Seconds), Forecast: t.Forecast,
 		Device: e.about.Device, Engine: e.about.Engine,
 	}
-	if t.State == trial.Infeasible {
+	if _, trained := t.Metrics[trial.Accuracy]; trained && t.State == trial.Infeasible {
 		out.State, out.Reason = trial.Complete, ""
 	}
 	for name, m := range t.Metrics {

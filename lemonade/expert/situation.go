@@ -80,10 +80,10 @@ func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial
 	}
 	s.progress()
 	s.unmet()
-	for _, info := range trial.MetricInfos {
-		bound, limited := in.Objective.Limits[info.Metric]
+	for _, info := range trial.Ordered(maps.Keys(in.Objective.Limits)) {
+		bound := in.Objective.Limits[info.Metric]
 		share, known := limitShare(info.Metric, bound, s.metrics)
-		if limited && known && !quality(info.Metric) && (s.limit == nil || share > s.limit.share) {
+		if known && !quality(info.Metric) && (s.limit == nil || share > s.limit.share) {
 			s.limit = &limit{info.Metric, s.metrics[info.Metric].Value, bound, share}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 // Front returns the ids of the complete trials that no other one dominates, in
 // the order of the history. A trial dominates another when it is as good on
 // every axis and better on one; trials that are equal on every axis are all
-// members. A trial with an unknown axis is never one.
+// members. A trial with an unknown axis, or with one that was obtained by another
+// method than the study's, is never one.
 func (o Objective) Front(h trial.History) []int {
 	type point struct {
 		id     int
@@ -35,7 +36,7 @@ func (o Objective) values(t trial.Trial) ([]float64, bool) {
 	all := MetricsOf(t)
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
-		v, ok := known(all, m)
+		v, ok := o.comparable(all, m)
 		if !ok {
 			return nil, false
 		}

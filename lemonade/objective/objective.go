@@ -19,6 +19,7 @@ type Objective struct {
 
 	Anchors   map[trial.Metric]float64 `json:"anchors,omitempty"`   // of the wants; see Fix
 	Reference map[trial.Metric]float64 `json:"reference,omitempty"` // worst corner of the hypervolume, by metric; see Fix
+	Methods   map[trial.Metric]string  `json:"methods,omitempty"`   // by which each metric is obtained; see Fix
 }
 
 // DefaultAxes are the axes of the Pareto front where none are chosen.
@@ -94,29 +95,32 @@ func (o Objective) On(axes ...trial.Metric) (Objective, error) {
 	return o, nil
 }
 
-// Fix sets the anchors and the hypervolume's reference from the metrics of the
-// study's first complete trial, and reports whether it set anything that ought
-// to be stored. What is set stays: it may be called with every complete trial,
-// and a later one only fills in a metric that all before it lacked. A score
-// that was known before is therefore the same ever after.
+// Fix sets the anchors, the hypervolume's reference and the method of each metric
+// from the metrics of the study's first complete trial, and reports whether it
+// set anything that ought to be stored. What is set stays: it may be called with
+// every complete trial, and a later one only fills in a metric that all before
+// it lacked. A score that was known before is therefore the same ever after.
+//
+// A trial that obtained a metric by another method is not ranked by it: it has no
+// score where the metric is wanted, and is on no front where it is an axis. See
+// [Objective.Differs].
 //
 // The reference is ours: accuracy 0, throughput a tenth of the first
 // measurement, every cost ten times the first measurement.
 func (o *Objective) Fix(first trial.Metrics) bool {
 	// Copies of the objective may be read meanwhile, so the maps are replaced, not written.
-	anchors, reference := maps.Clone(o.Anchors), maps.Clone(o.Reference)
-	if anchors == nil {
-		anchors = map[trial.Metric]float64{}
+	anchors, reference, methods := cloned(o.Anchors), cloned(o.Reference), cloned(o.Methods)
+	before := len(anchors) + len(reference) + len(methods)
+	for m, v := range first {
+		if _, ok := methods[m]; !ok && v.Method != "" {
+			methods[m] = v.Method
+		}
 	}
-	if reference == nil {
-		reference = map[trial.Metric]float64{}
-	}
-	before := len(anchors) + len(reference)
 	for _, w := range o.Wants {
 		if _, ok := anchors[w.Metric]; ok {
 			continue
 		}
-		if v, ok := known(first, w.Metric); ok && (v > 0 || fraction(w.Metric)) {
+		if v, ok := o.comparable(first, w.Metric); ok && (v > 0 || fraction(w.Metric)) {
 			anchors[w.Metric] = v
 		}
 	}
@@ -124,7 +128,7 @@ func (o *Objective) Fix(first trial.Metrics) bool {
 		if _, ok := reference[m]; ok {
 			continue
 		}
-		v, ok := known(first, m)
+		v, ok := o.comparable(first, m)
 		switch info, _ := m.Info(); {
 		case !ok:
 		case fraction(m):
@@ -136,8 +140,16 @@ func (o *Objective) Fix(first trial.Metrics) bool {
 			reference[m] = v * 10
 		}
 	}
-	o.Anchors, o.Reference = anchors, reference
-	return len(anchors)+len(reference) != before
+	o.Anchors, o.Reference, o.Methods = anchors, reference, methods
+	return len(anchors)+len(reference)+len(methods) != before
+}
+
+// cloned returns a copy that can be written to.
+func cloned[V any](m map[trial.Metric]V) map[trial.Metric]V {
+	if m == nil {
+		return map[trial.Metric]V{}
+	}
+	return maps.Clone(m)
 }
 
 // Infeasible returns which limits the metrics break, such as
@@ -145,10 +157,10 @@ func (o *Objective) Fix(first trial.Metrics) bool {
 // Only known metrics are judged: before training those are the static ones.
 func (o Objective) Infeasible(m trial.Metrics) string {
 	var reasons []string
-	for _, info := range trial.MetricInfos {
-		limit, limited := o.Limits[info.Metric]
+	for _, info := range trial.Ordered(maps.Keys(o.Limits)) {
+		limit := o.Limits[info.Metric]
 		v, ok := known(m, info.Metric)
-		if !limited || !ok || meets(info.Metric, v, limit) {
+		if !ok || meets(info.Metric, v, limit) {
 			continue
 		}
 		side := "over"
@@ -173,40 +185,100 @@ func (o Objective) TargetsMet(m trial.Metrics) bool {
 			continue
 		}
 		targets++
-		if v, ok := known(m, w.Metric); !ok || !meets(w.Metric, v, *w.Target) {
+		if v, ok := o.comparable(m, w.Metric); !ok || !meets(w.Metric, v, *w.Target) {
 			return false
 		}
 	}
 	return targets > 0
 }
 
-// MixedMethods says where the wants or axes of the complete trials were obtained
-// by more than one method, one sentence per metric: such values rank together
-// only with care.
+// Differs says which wanted metrics, limits and axes a trial obtained by another
+// method than the study's, such as "inference_energy: by estimate, the study's by
+// nvml-counter". Such values are not ranked.
+func (o Objective) Differs(m trial.Metrics) []string {
+	var out []string
+	for _, info := range trial.Ordered(slices.Values(o.Concerns())) {
+		if method := m[info.Metric].Method; o.differs(m, info.Metric) {
+			out = append(out, fmt.Sprintf("%s: by %s, the study's by %s", info.Metric, method, o.Methods[info.Metric]))
+		}
+	}
+	return out
+}
+
+// MixedMethods lists the complete trials that [Objective.Differs] speaks of, one
+// sentence for all that differ alike.
 func (o Objective) MixedMethods(h trial.History) []string {
-	var notes []string
-	for _, info := range trial.MetricInfos {
-		if !slices.Contains(o.Axes, info.Metric) &&
-			!slices.ContainsFunc(o.Wants, func(w Want) bool { return w.Metric == info.Metric }) {
-			continue
-		}
-		ids := map[string][]string{}
-		for _, t := range h.Complete() {
-			if _, ok := known(t.Metrics, info.Metric); ok {
-				method := t.Metrics[info.Metric].Method
-				ids[method] = append(ids[method], fmt.Sprint(t.ID))
+	ids := map[string][]string{}
+	var order []string
+	for _, t := range h.Complete() {
+		for _, how := range o.Differs(t.Metrics) {
+			if ids[how] == nil {
+				order = append(order, how)
 			}
+			ids[how] = append(ids[how], fmt.Sprint(t.ID))
 		}
-		if len(ids) < 2 {
-			continue
+	}
+	var notes []string
+	for _, how := range order {
+		word := "trial"
+		if len(ids[how]) > 1 {
+			word = "trials"
 		}
-		var parts []string
-		for _, method := range slices.Sorted(maps.Keys(ids)) {
-			parts = append(parts, fmt.Sprintf("%s (trials %s)", method, strings.Join(ids[method], ", ")))
-		}
-		notes = append(notes, fmt.Sprintf("%s comes from %s: compare with care", info.Metric, strings.Join(parts, " and ")))
+		notes = append(notes, fmt.Sprintf("%s %s not ranked by %s", word, strings.Join(ids[how], ", "), how))
 	}
 	return notes
+}
+
+// Concerns lists the metrics that the wants, limits and axes name, each once.
+func (o Objective) Concerns() []trial.Metric {
+	all := map[trial.Metric]bool{}
+	for _, w := range o.Wants {
+		all[w.Metric] = true
+	}
+	for m := range o.Limits {
+		all[m] = true
+	}
+	for _, m := range o.Axes {
+		all[m] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Remarks says what of the objective may not mean what it seems to.
+func (o Objective) Remarks() []string {
+	wanted := func(m trial.Metric) bool {
+		return slices.ContainsFunc(o.Wants, func(w Want) bool { return w.Metric == m })
+	}
+	if wanted(trial.TrainingEnergy) && wanted(trial.CO2e) {
+		return []string{"training_energy and co2e are both wanted: within one study CO2e is proportional to the energy, so that counts twice"}
+	}
+	return nil
+}
+
+// Boards lists the boards that the wants, limits and axes name.
+func (o Objective) Boards() []string {
+	var boards []string
+	for _, m := range o.Concerns() {
+		if _, board := m.Split(); board != "" && !slices.Contains(boards, board) {
+			boards = append(boards, board)
+		}
+	}
+	return boards
+}
+
+// differs reports whether a metric was obtained by another method than the study's.
+func (o Objective) differs(m trial.Metrics, name trial.Metric) bool {
+	v, ok := m[name]
+	method := o.Methods[name]
+	return ok && method != "" && v.Method != "" && v.Method != method
+}
+
+// comparable is known for ranking: the value was obtained by the study's method.
+func (o Objective) comparable(m trial.Metrics, name trial.Metric) (float64, bool) {
+	if o.differs(m, name) {
+		return 0, false
+	}
+	return known(m, name)
 }
 
 // MetricsOf returns what is known of a trial: what was measured, and the static

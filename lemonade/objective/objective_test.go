@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -188,16 +189,83 @@ func TestBest(t *testing.T) {
 	}
 }
 
+// What was obtained by another method than the study's is told, and not ranked.
 func TestMixedMethods(t *testing.T) {
-	o := mustNew(t, nil, nil)
-	h := trial.History{
-		complete(1, trial.Metrics{trial.InferenceEnergy: {Value: 1, Method: trial.MethodNVML}, trial.Accuracy: {Value: 0.1, Method: trial.MethodCounted}}),
-		complete(2, trial.Metrics{trial.InferenceEnergy: {Value: 2, Method: trial.MethodEstimate}, trial.Accuracy: {Value: 0.1, Method: trial.MethodCounted}}),
-		complete(3, trial.Metrics{trial.InferenceEnergy: {Value: 3, Method: trial.MethodNVML}}),
+	o := mustNew(t, nil, map[trial.Metric]float64{trial.Latency: 10})
+	at := func(energy float64, method string) trial.Metrics {
+		return trial.Metrics{
+			trial.InferenceEnergy: {Value: energy, Unit: "J", Method: method}, trial.TrainingEnergy: {Value: 1, Method: method},
+			trial.Accuracy: {Value: 0.5, Method: trial.MethodCounted}, trial.Latency: {Value: 1, Method: trial.MethodTimed},
+		}
 	}
-	want := []string{"inference_energy comes from estimate (trials 2) and nvml-counter (trials 1, 3): compare with care"}
+	h := trial.History{complete(1, at(2, trial.MethodNVML)), complete(2, at(1, trial.MethodEstimate)), complete(3, at(3, trial.MethodNVML)), complete(4, at(1, trial.MethodRAPL))}
+	if o.Differs(h[1].Metrics) != nil || len(o.Front(h)) != 2 {
+		t.Errorf("before a method is fixed: %q, front %v", o.Differs(h[1].Metrics), o.Front(h))
+	}
+	o.Fix(h[0].Metrics)
+	h[1].Metrics[trial.PeakMemory] = trial.Measurement{Value: 5, Method: trial.MethodProcess}
+	if o.Fix(h[1].Metrics); o.Methods[trial.PeakMemory] != trial.MethodProcess || o.Methods[trial.InferenceEnergy] != trial.MethodNVML {
+		t.Errorf("methods %v", o.Methods)
+	}
+	want := []string{"inference_energy: by estimate, the study's by nvml-counter"}
+	if diff := cmp.Diff(want, o.Differs(h[1].Metrics)); diff != "" {
+		t.Error(diff)
+	}
+	want = []string{"trial 2 not ranked by inference_energy: by estimate, the study's by nvml-counter", "trial 4 not ranked by inference_energy: by rapl, the study's by nvml-counter"}
 	if diff := cmp.Diff(want, o.MixedMethods(h)); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{1}, o.Front(h)); diff != "" {
+		t.Errorf("front: %s", diff)
+	}
+	for i, ranked := range []bool{true, false, true, false} {
+		if _, ok := o.Score(h[i].Metrics); ok != ranked {
+			t.Errorf("trial %d has a score: %v", i+1, ok)
+		}
+	}
+	if id, ok := o.Best(h); !ok || id != 1 {
+		t.Errorf("best is %d", id)
+	}
+}
+
+func TestBoards(t *testing.T) {
+	name := device.Boards()[0].Name
+	want, err := ParseWant("latency@" + name + "=20ms:high")
+	if err != nil || want.Metric != trial.Latency.On(name) || *want.Target != 20 {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	o, err := New([]Want{want, {Metric: trial.Accuracy}}, map[trial.Metric]float64{trial.InferenceEnergy.On(name): 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{name}, o.Boards()); diff != "" {
+		t.Error(diff)
+	}
+	m := trial.Metrics{trial.InferenceEnergy.On(name): {Value: 0.6, Unit: "J", Method: trial.MethodPredicted}}
+	if got, want := o.Infeasible(m), "inference_energy@"+name+" 600 mJ is over the limit of 500 mJ"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for text, want := range map[string]string{
+		"latency@toaster=20ms":        "toaster",
+		"accuracy@" + name + "=90%":   "only latency and inference_energy",
+		"latency@" + name + "=20mJ":   "unknown unit",
+		"nonsense@" + name + "=3":     "only latency and inference_energy",
+		"latency@":                    "there is no metric",
+		"training_time@" + name + "=": "only latency and inference_energy",
+	} {
+		if _, err := ParseWant(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestRemarks(t *testing.T) {
+	both := mustNew(t, []Want{{Metric: trial.TrainingEnergy}, {Metric: trial.CO2e}}, nil)
+	if r := both.Remarks(); len(r) != 1 || !strings.Contains(r[0], "twice") {
+		t.Errorf("%q", r)
+	}
+	if r := mustNew(t, nil, nil).Remarks(); r != nil {
+		t.Errorf("%q", r)
 	}
 }
 

@@ -35,7 +35,7 @@ func (o Objective) Terms(m trial.Metrics) []Term {
 	terms := make([]Term, 0, len(o.Wants))
 	for _, w := range o.Wants {
 		t := Term{Metric: w.Metric, Weight: weights[w.Metric]}
-		v, ok := known(m, w.Metric)
+		v, ok := o.comparable(m, w.Metric)
 		if anchor, fixed := o.Anchors[w.Metric]; ok && fixed {
 			t.Value, t.Anchor, t.Known = v, anchor, true
 			t.Normalised = normalise(w.Metric, v, anchor)
@@ -47,7 +47,7 @@ func (o Objective) Terms(m trial.Metrics) []Term {
 
 // Score returns the combined effectiveness in [0, 1], by the formula in the
 // package's documentation. ok is false where a wanted metric or its anchor is
-// unknown.
+// unknown, or the metric was obtained by another method than the study's.
 func (o Objective) Score(m trial.Metrics) (effectiveness float64, ok bool) {
 	effectiveness = 1
 	for _, t := range o.Terms(m) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -150,6 +151,15 @@ func (w Want) validate() error {
 func checkMetric(m trial.Metric) error {
 	if m == trial.TestAccuracy {
 		return fmt.Errorf("test_accuracy is read once, by a final; use accuracy, which is of the validation split")
+	}
+	if base, board := m.Split(); board != "" {
+		if _, ok := m.Info(); !ok {
+			return fmt.Errorf("%s: only latency and inference_energy are predicted for a board, such as latency@%s, not %s", m, board, base)
+		}
+		if _, err := device.Lookup(board); err != nil {
+			return fmt.Errorf("%s: %w", m, err)
+		}
+		return nil
 	}
 	if _, ok := m.Info(); ok {
 		return nil

@@ -55,7 +55,7 @@ func TestParseWant(t *testing.T) {
 
 func TestParseWantErrors(t *testing.T) {
 	for s, want := range map[string]string{
-		"":                   `want "": there is no metric ""; the metrics are accuracy, train_accuracy, loss, inference_energy, inference_power, training_energy, co2e, latency, latency_p95, throughput, params, macs, model_size, activation_memory, peak_memory, training_time`,
+		"":                   `want "": there is no metric ""; the metrics are accuracy, train_accuracy, loss, inference_energy, inference_power, training_energy, co2e, latency, latency_p95, latency_p99, throughput, params, macs, model_size, activation_memory, peak_memory, device_memory, training_time`,
 		"latancy=20ms":       `want "latancy=20ms": there is no metric "latancy"; did you mean latency? the metrics are `,
 		"test_accuracy":      `want "test_accuracy": test_accuracy is read once, by a final; use accuracy`,
 		"accuracy:urgent":    `want "accuracy:urgent": priority "urgent": use low, medium or high`,

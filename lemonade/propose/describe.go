@@ -2,6 +2,7 @@ package propose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,15 +91,20 @@ type limit struct {
 // limits lists the hard limits in the order of the metrics.
 func limits(o objective.Objective) []limit {
 	var out []limit
-	for _, info := range trial.MetricInfos {
-		if v, ok := o.Limits[info.Metric]; ok {
-			out = append(out, limit{info.Metric, v})
-		}
+	for _, info := range trial.Ordered(maps.Keys(o.Limits)) {
+		out = append(out, limit{info.Metric, o.Limits[info.Metric]})
 	}
 	return out
 }
 
-func label(m trial.Metric) string { return strings.ReplaceAll(string(m), "_", " ") }
+func label(m trial.Metric) string {
+	base, board := m.Split()
+	name := strings.ReplaceAll(string(base), "_", " ")
+	if board != "" {
+		name += " on " + board
+	}
+	return name
+}
 
 func value(t *trial.Trial, m trial.Metric) (float64, bool) {
 	if t == nil {

@@ -74,10 +74,11 @@ func full(t testing.TB, id int) (trial.Trial, []trial.Attempt) {
 		Program:  program, Hash: "abc", Key: "key", Costs: arch.Costs{Params: 1, MACs: 2, ModelBytes: 3, ActivationMemory: 4, Depth: 5}, Runs: 2,
 		Metrics: trial.Metrics{
 			trial.Accuracy:        {Value: 0.1 + 0.2, Method: trial.MethodCounted, Spread: &spread, Note: "of 143"},
-			trial.InferenceEnergy: {Value: 5e-324, Unit: "J", Method: trial.MethodEstimate},
+			trial.InferenceEnergy: {Value: 5e-324, Unit: "J", Method: trial.MethodEstimate, Low: &spread, High: &effectiveness, Idle: &spread, Quality: "short"},
 			trial.MACs:            {Value: 1 << 53, Method: trial.MethodStatic},
 		},
 		Curve:         []trial.Epoch{{Epoch: 1, Loss: 2.3, TrainAccuracy: 0.1, Accuracy: 0.2, Seconds: 1.25}, {Epoch: 2, Loss: 1.1}},
+		Forecast:      &trial.Forecast{Energy: 1e-6, Seconds: 2, Error: &spread},
 		Effectiveness: &effectiveness, Weights: "weights/3.bin",
 		Started: time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC), Ended: time.Date(2026, 3, 4, 5, 7, 8, 0, time.UTC),
 	}, attempts
@@ -171,6 +172,7 @@ func TestRefused(t *testing.T) {
 	for want, x := range map[string]trial.Trial{
 		"metric loss is NaN":                      {ID: 1, Metrics: trial.Metrics{trial.Loss: {Value: nan}}},
 		"the spread of metric latency is -Inf":    {ID: 1, Metrics: trial.Metrics{trial.Latency: {Spread: &inf}}},
+		"the idle part of metric latency is -Inf": {ID: 1, Metrics: trial.Metrics{trial.Latency: {Idle: &inf}}},
 		"the loss of epoch 3 is NaN":              {ID: 1, Curve: []trial.Epoch{{Epoch: 3, Loss: nan}}},
 		"the training accuracy of epoch 4 is NaN": {ID: 1, Curve: []trial.Epoch{{Epoch: 4, TrainAccuracy: nan}}},
 		"the effectiveness is NaN":                {ID: 1, Effectiveness: &nan},
@@ -205,6 +207,7 @@ func TestFind(t *testing.T) {
 	at := func(sec int) time.Time { return time.Date(2026, 1, 1, 0, 0, sec, 0, time.UTC) }
 	static := trial.Metrics{trial.Params: {Value: 1, Method: trial.MethodStatic}}
 	measured := trial.Metrics{trial.Params: {Value: 1, Method: trial.MethodStatic}, trial.Accuracy: {Value: 0.5, Method: trial.MethodCounted}}
+	stopped := trial.Metrics{trial.TrainingEnergy: {Value: 1, Method: trial.MethodRAPL}}
 	save(t, s, "a",
 		trial.Trial{ID: 1, State: trial.Running, Key: "running"},
 		trial.Trial{ID: 2, State: trial.Failed, Key: "failed", Metrics: measured},
@@ -214,6 +217,7 @@ func TestFind(t *testing.T) {
 		trial.Trial{ID: 6, State: trial.Complete, Key: ""},
 		trial.Trial{ID: 7, State: trial.Infeasible, Key: "both", Metrics: measured, Ended: at(1)},
 		trial.Trial{ID: 8, State: trial.Complete, Key: "both", Metrics: measured, Ended: at(9)},
+		trial.Trial{ID: 9, State: trial.Infeasible, Key: "stopped", Metrics: stopped},
 	)
 	early := trial.Trial{ID: 1, State: trial.Complete, Key: "both", Metrics: measured, Ended: at(8)}
 	save(t, s, "b", early)
@@ -224,7 +228,7 @@ func TestFind(t *testing.T) {
 	for key, want := range map[string]struct {
 		study string
 		id    int
-	}{"running": {}, "failed": {}, "before": {}, "": {}, "unknown": {}, "after": {"a", 5}, "both": {"b", 1}} {
+	}{"running": {}, "failed": {}, "before": {}, "stopped": {}, "": {}, "unknown": {}, "after": {"a", 5}, "both": {"b", 1}} {
 		study, x, ok, err := s.Find(ctx, key)
 		if err != nil || study != want.study || x.ID != want.id || ok != (want.id != 0) {
 			t.Errorf("%q: study %q, trial %d, %v, %v; want %+v", key, study, x.ID, ok, err, want)
@@ -290,7 +294,7 @@ func TestOpenTogether(t *testing.T) {
 
 func TestForeignDatabases(t *testing.T) {
 	for _, c := range []struct{ name, sql, want string }{
-		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 2: use a newer Lemonade"},
+		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 3: use a newer Lemonade"},
 		{"of another program", "CREATE TABLE t (x)", "database of another program"},
 		{"not a database", "", "not a database"},
 	} {
@@ -328,7 +332,7 @@ func TestForeignDatabases(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s := open(t, t.TempDir())
 	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "2"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "3"} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s is %q, %v; want %q", name, pragma, got, err, want)

@@ -74,6 +74,12 @@ var migrations = []string{
 	ALTER TABLE trials ADD COLUMN lessons TEXT NOT NULL DEFAULT 'null';  -- JSON: with their exchange
 	ALTER TABLE trials ADD COLUMN seconds TEXT NOT NULL DEFAULT 'null';  -- JSON: of the evaluation, by phase
 	ALTER TABLE attempts ADD COLUMN plan TEXT NOT NULL DEFAULT 'null';   -- JSON`,
+
+	`ALTER TABLE trials ADD COLUMN forecast TEXT NOT NULL DEFAULT 'null'; -- JSON: of the training, after its first epoch
+	ALTER TABLE metrics ADD COLUMN low REAL;                              -- of an estimate's band, in the value's unit
+	ALTER TABLE metrics ADD COLUMN high REAL;                             -- likewise
+	ALTER TABLE metrics ADD COLUMN idle REAL;                             -- how much of the value the idle machine would have used
+	ALTER TABLE metrics ADD COLUMN quality TEXT NOT NULL DEFAULT '';      -- what weakens the value`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

@@ -43,17 +43,19 @@ func (s *Store) SaveTrial(ctx context.Context, study string, t trial.Trial) erro
 		niche, err := jsonText("niche", t.Niche, err)
 		lessons, err := jsonText("lessons", t.Lessons, err)
 		seconds, err := jsonText("seconds", t.Seconds, err)
+		forecast, err := jsonText("forecast", t.Forecast, err)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
 				hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
 				started = excluded.started, ended = excluded.ended, program = excluded.program, commands = excluded.commands,
-				costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds`,
+				costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds,
+				forecast = excluded.forecast`,
 			study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
-			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds)
+			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast)
 		if err != nil {
 			return err
 		}
@@ -67,8 +69,8 @@ func saveMetrics(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) e
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Metrics)) {
 		m := t.Metrics[name]
-		_, err := tx.ExecContext(ctx, "INSERT INTO metrics (study, trial, metric, value, unit, method, spread, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			study, t.ID, string(name), m.Value, m.Unit, m.Method, m.Spread, m.Note)
+		_, err := tx.ExecContext(ctx, "INSERT INTO metrics (study, trial, metric, value, unit, method, spread, low, high, idle, quality, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			study, t.ID, string(name), m.Value, m.Unit, m.Method, m.Spread, m.Low, m.High, m.Idle, m.Quality, m.Note)
 		if err != nil {
 			return fmt.Errorf("metric %s: %w", name, err)
 		}
@@ -116,7 +118,7 @@ func (s *Store) Trials(ctx context.Context, study string) (h trial.History, err 
 
 // Find returns the trial with that trial_key that was trained and measured,
 // over all studies: a complete one, else one that broke a limit only when it
-// was measured. Of several it is the one that ended first.
+// was measured, but not one whose training was stopped at a limit. Of several it is the one that ended first.
 func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Trial, ok bool, err error) {
 	if key == "" {
 		return "", trial.Trial{}, false, nil
@@ -124,9 +126,9 @@ func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Tri
 	err = s.read(ctx, fmt.Sprintf("looking for trial key %q", key), func(tx *sql.Tx) error {
 		var id int
 		err := tx.QueryRowContext(ctx, `SELECT study, id FROM trials AS t WHERE key = ? AND key <> '' AND (state = ? OR state = ? AND EXISTS (
-				SELECT 1 FROM metrics AS m WHERE m.study = t.study AND m.trial = t.id AND m.method <> ?))
+				SELECT 1 FROM metrics AS m WHERE m.study = t.study AND m.trial = t.id AND m.metric = ?))
 			ORDER BY state = ? DESC, ended, study, id LIMIT 1`,
-			key, string(trial.Complete), string(trial.Infeasible), trial.MethodStatic, string(trial.Complete)).Scan(&study, &id)
+			key, string(trial.Complete), string(trial.Infeasible), string(trial.Accuracy), string(trial.Complete)).Scan(&study, &id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -147,14 +149,14 @@ func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Tri
 func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.History, error) {
 	var h trial.History
 	at := map[int]int{} // place of each id in h
-	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds
+	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast
 		FROM trials WHERE study = ?1 AND (?2 = 0 OR id = ?2) ORDER BY id`
 	err := each(ctx, tx, columns, study, id, func(scan func(...any) error) error {
 		var t trial.Trial
-		var started, ended, commands, costs, curve, dropped, niche, lessons, seconds string
+		var started, ended, commands, costs, curve, dropped, niche, lessons, seconds, forecast string
 		var program sql.NullString
 		if err := scan(&t.ID, &t.State, &t.Reason, &t.Proposer, &t.Parent, &t.Hash, &t.Key, &t.Effectiveness, &t.Runs, &t.Weights,
-			&started, &ended, &program, &commands, &costs, &curve, &dropped, &niche, &lessons, &seconds); err != nil {
+			&started, &ended, &program, &commands, &costs, &curve, &dropped, &niche, &lessons, &seconds, &forecast); err != nil {
 			return err
 		}
 		var err error
@@ -169,6 +171,7 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 		err = fromJSON("niche", niche, &t.Niche, err)
 		err = fromJSON("lessons", lessons, &t.Lessons, err)
 		err = fromJSON("seconds", seconds, &t.Seconds, err)
+		err = fromJSON("forecast", forecast, &t.Forecast, err)
 		var err1, err2 error
 		t.Started, err1 = parseTime(started)
 		t.Ended, err2 = parseTime(ended)
@@ -182,12 +185,12 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 	if err != nil {
 		return nil, err
 	}
-	const metrics = `SELECT trial, metric, value, unit, method, spread, note FROM metrics WHERE study = ?1 AND (?2 = 0 OR trial = ?2)`
+	const metrics = `SELECT trial, metric, value, unit, method, spread, low, high, idle, quality, note FROM metrics WHERE study = ?1 AND (?2 = 0 OR trial = ?2)`
 	err = each(ctx, tx, metrics, study, id, func(scan func(...any) error) error {
 		var of int
 		var name trial.Metric
 		var m trial.Measurement
-		if err := scan(&of, &name, &m.Value, &m.Unit, &m.Method, &m.Spread, &m.Note); err != nil {
+		if err := scan(&of, &name, &m.Value, &m.Unit, &m.Method, &m.Spread, &m.Low, &m.High, &m.Idle, &m.Quality, &m.Note); err != nil {
 			return err
 		}
 		t := &h[at[of]]
@@ -252,8 +255,13 @@ func finite(t trial.Trial) error {
 	for _, name := range slices.Sorted(maps.Keys(t.Metrics)) {
 		m := t.Metrics[name]
 		err := check(m.Value, "metric %s", name)
-		if m.Spread != nil {
-			err = cmp.Or(err, check(*m.Spread, "the spread of metric %s", name))
+		for _, part := range []struct {
+			what  string
+			value *float64
+		}{{"spread", m.Spread}, {"lower bound", m.Low}, {"upper bound", m.High}, {"idle part", m.Idle}} {
+			if part.value != nil {
+				err = cmp.Or(err, check(*part.value, "the %s of metric %s", part.what, name))
+			}
 		}
 		if err != nil {
 			return err

@@ -19,6 +19,7 @@ import (
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/kernelext"
 	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -41,6 +42,7 @@ and GEMINI_MODEL which model is asked. LEMONADE_LLM_PRICE=0.25/2.00 sets its pri
 (USD per million tokens of prompt and answer) where Lemonade knows none.`,
 		Example: `  lemonade discover first --data digits --trials 6
   lemonade discover tiny --data cifar10 --trials 20 --prefer deployment --limit model_size=1MB --want latency=5ms:high
+  lemonade discover board --data cifar10 --trials 20 --limit latency@raspberry-pi-5=20ms --location FR
   lemonade discover cifar --data cifar10 --trials 30 --train-samples 5000 --epochs 3 --proposer openai --max-cost 0.50
   OPENAI_BASE_URL=http://127.0.0.1:8080/v1 lemonade discover local --data digits --trials 12 --proposer openai --max-tokens 200k
   lemonade discover placebo --data digits --trials 12 --proposer openai --recipe fixed --without advice --without lessons
@@ -103,7 +105,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.StringVar(&o.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook); replay with --replay")
 	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+strings.Join(objective.Presets(), ", ")+", or none where the wants say it all (default balanced)")
 	f.StringArrayVar(&wants, "want", nil, "`METRIC[=TARGET][:PRIORITY]` to improve, such as inference_energy=5mJ:high; may be repeated")
-	f.StringArrayVar(&limits, "limit", nil, "`METRIC=VALUE` that no network may break, such as model_size=1MB; may be repeated")
+	f.StringArrayVar(&limits, "limit", nil, "`METRIC=VALUE` that no network may break, such as model_size=1MB, or latency@BOARD=20ms; may be repeated")
 	f.StringSliceVar(&axes, "axes", nil, "`METRIC,METRIC` are the axes of the Pareto front (default "+join(objective.DefaultAxes, ",")+")")
 	f.IntVar(&o.TrainSamples, "train-samples", 0, "`N` training samples, drawn evenly from the classes (default all)")
 	f.IntVar(&o.Epochs, "epochs", 0, "`N` epochs per trial (default 10)")
@@ -112,6 +114,15 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.StringVar(&o.Rules, "rules", "", "`PATH` of a rule book in YAML (default the built-in one)")
 	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+join(lemonade.Parts, ", ")+"; may be repeated")
 	f.StringVar(&o.Replay, "replay", "", "`STUDY` whose answers and measurements are replayed, without a model or training; with --proposer replay")
+
+	f = group("Measurement, fixed with the study")
+	f.StringVar(&o.Measure.Require, "require", "", "`measured`: stop at the start where energy could only be estimated")
+	f.StringVar(&o.Measure.Meter, "meter", "", "`METHOD` that counts energy: nvml-counter, rapl, estimate, nvml-counter+rapl or nvml-counter+estimate (default LEMONADE_METER, else the best that the machine has)")
+	f.StringSliceVar(&o.Measure.Boards, "board", nil, "`NAME,NAME` of boards whose latency and energy are predicted for every network: "+boardNames())
+	f.DurationVar(&o.Measure.Profile, "profile", 0, "`TIME` that measuring a trained network may take, such as 5s (default the profiler's, under 20 s)")
+	f.StringVar(&o.Measure.Carbon.Location, "location", "", "`COUNTRY` whose grid the CO2e is reckoned with, by name or two-letter code (default LEMONADE_LOCATION, else the world's average)")
+	f.Float64Var(&o.Measure.Carbon.Intensity, "carbon-intensity", 0, "`G` of CO2e per kWh, in place of the country's (default LEMONADE_CARBON_INTENSITY)")
+	f.Float64Var(&o.Measure.Carbon.PUE, "pue", 0, "`PUE`: power usage effectiveness of the building, 1 or more (default LEMONADE_PUE, else 1)")
 
 	f = group("The language model")
 	f.StringVar(&o.LLM.Model, "model", "", "`NAME` of the model (default OPENAI_MODEL or GEMINI_MODEL, else "+defaultModels()+")")
@@ -270,4 +281,13 @@ func printer() func(lemonade.Event) {
 			}
 		}
 	}
+}
+
+// boardNames lists the boards that figures are predicted for.
+func boardNames() string {
+	var names []string
+	for _, b := range device.Boards() {
+		names = append(names, b.Name)
+	}
+	return strings.Join(names, ", ")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/kernelext/jupyter"
+	"github.com/lemo-nade/lemonade/lemonade/energy/carbon"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
@@ -93,6 +94,8 @@ func doctor(ctx context.Context, out io.Writer) error {
 	}
 	meters, err := meters(ctx)
 	report("energy", meters, err)
+	account, err := carbon.Account(carbon.Options{})
+	report("carbon", fmt.Sprintf("%s; --location or LEMONADE_LOCATION sets the country\nPUE %.2f; --pue or LEMONADE_PUE sets it", carbon.Factor(account), account.PUE), err)
 	for _, name := range datasets.Names() {
 		where, ok := datasets.Find(name, filepath.Join(dir, "data"))
 		if !ok {
