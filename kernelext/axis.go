@@ -25,7 +25,11 @@ func scale(m trial.Metric, most float64) (factor float64, unit string) {
 	if unit == "" {
 		return 1, ""
 	}
-	_, one, err := objective.ParseLimit(string(m) + "=1" + unit)
+	base, _ := m.Split() // of a board, and on the test split, the units are the same
+	if base == trial.TestAccuracy {
+		base = trial.Accuracy
+	}
+	_, one, err := objective.ParseLimit(string(base) + "=1" + unit)
 	if err != nil || one <= 0 {
 		return 1, ""
 	}

@@ -32,7 +32,7 @@ type chart struct {
 type series struct {
 	Name   string
 	Color  string
-	Symbol string // circle, cross, ring (an open circle), frame (an open diamond) or none
+	Symbol string // circle, cross, ring (an open circle), frame (an open diamond), square (an open one) or none
 	Size   int    // of the symbol, pixels
 	Line   bool   // join the points in their order
 	Step   string // "", or where a stepped line turns: "start" or "end"
@@ -42,9 +42,33 @@ type series struct {
 
 // point is one mark.
 type point struct {
-	X, Y  float64 // in the axes' units
-	Label string  // beside the mark
-	Tip   string  // HTML, on hover
+	X, Y   float64 // in the axes' units
+	DX, DY float64 // spread to either side; 0 where it is unknown
+	Label  string  // beside the mark
+	Tip    string  // HTML, on hover
+}
+
+// bar is an error bar, from end to end in the axes' units.
+type bar struct {
+	X0, Y0, X1, Y1 float64
+}
+
+// barsName is the legend's word for the error bars.
+const barsName = "± spread"
+
+// bars are the error bars of the points, cut off at the frame.
+func (c chart) bars() (all []bar) {
+	for _, s := range c.Series {
+		for _, p := range s.Points {
+			if p.DX > 0 {
+				all = append(all, bar{max(p.X-p.DX, c.X.Min), p.Y, min(p.X+p.DX, c.X.Max), p.Y})
+			}
+			if p.DY > 0 {
+				all = append(all, bar{p.X, max(p.Y-p.DY, c.Y.Min), p.X, min(p.Y+p.DY, c.Y.Max)})
+			}
+		}
+	}
+	return all
 }
 
 // The layout in pixels, the same in the live chart and the still picture.
@@ -61,7 +85,7 @@ const (
 const crossPath = "path://M0,0 L2,0 L5,3 L8,0 L10,0 L10,2 L7,5 L10,8 L10,10 L8,10 L5,7 L2,10 L0,10 L0,8 L3,5 L0,2 Z"
 
 var echartsSymbols = map[string]string{
-	"circle": "circle", "ring": "circle", "frame": "diamond", "cross": crossPath, "none": "none",
+	"circle": "circle", "ring": "circle", "frame": "diamond", "square": "rect", "cross": crossPath, "none": "none",
 }
 
 // options returns the chart as ECharts' options in JSON: plain data without
@@ -74,7 +98,7 @@ func (c chart) options() ([]byte, error) {
 			Title: c.Title, Subtitle: c.Note, Left: "12", Top: "8",
 			TitleStyle: &opts.TextStyle{Color: black, FontSize: 17}, SubtitleStyle: &opts.TextStyle{Color: "#555555", FontSize: 12},
 		}),
-		charts.WithLegendOpts(opts.Legend{Left: "12", Top: "60", TextStyle: &opts.TextStyle{Color: black}}),
+		charts.WithLegendOpts(opts.Legend{Left: "12", Top: "60", ItemWidth: 20, ItemHeight: 14, TextStyle: &opts.TextStyle{Color: black}}),
 		charts.WithTooltipOpts(opts.Tooltip{Trigger: "item", Enterable: opts.Bool(true)}),
 		charts.WithGridOpts(opts.Grid{Left: px(marginLeft), Right: px(marginRight), Top: px(marginTop), Bottom: px(marginBottom)}),
 		charts.WithXAxisOpts(opts.XAxis{
@@ -122,8 +146,32 @@ func (c chart) options() ([]byte, error) {
 			s["labelLayout"] = map[string]any{"hideOverlap": true}
 			s["z"] = 2 + order[s["name"]] // later series lie on top, lines and marks alike
 		}
+		if bars := c.bars(); len(bars) > 0 {
+			all["series"] = append(list, barSeries(bars, 2+len(list)))
+		}
 	}
 	return json.Marshal(all)
+}
+
+// barSeries is the error bars as a line with gaps, over the marks, that lets the
+// pointer through: this build of ECharts has no series of error bars.
+func barSeries(bars []bar, z int) map[string]any {
+	const across = 8
+	data := []any{}
+	for _, b := range bars {
+		size := []float64{1.5, across} // of the rectangles at its ends
+		if b.X0 == b.X1 {
+			size = []float64{across, 1.5}
+		}
+		for _, end := range [][]any{{round(b.X0), round(b.Y0)}, {round(b.X1), round(b.Y1)}} {
+			data = append(data, map[string]any{"value": end, "symbolSize": size})
+		}
+		data = append(data, map[string]any{"value": []any{"-", "-"}})
+	}
+	return map[string]any{
+		"name": barsName, "type": "line", "data": data, "symbol": "rect", "silent": true, "z": z,
+		"itemStyle": map[string]any{"color": black}, "lineStyle": map[string]any{"color": black, "width": 1.5},
+	}
 }
 
 func (a axis) kind() string {
@@ -145,7 +193,7 @@ func (s series) looks() []charts.SeriesOpts {
 		style.Type = "dashed"
 	}
 	item := opts.ItemStyle{Color: s.Color, Opacity: opts.Float(1)}
-	if s.Symbol == "ring" || s.Symbol == "frame" { // open, so that the mark inside is seen
+	if s.Symbol == "ring" || s.Symbol == "frame" || s.Symbol == "square" { // open, so that the mark inside is seen
 		item.Color, item.BorderColor, item.BorderWidth = "transparent", s.Color, 2.5
 	}
 	return []charts.SeriesOpts{

@@ -37,22 +37,19 @@ func (v View) trainingCosts() []item {
 		}
 	}
 	sum := func(name string, m trial.Metric) item {
-		total, n := 0.0, 0
-		for _, t := range v.Trials {
-			if got, ok := t.Metrics[m]; ok {
-				total += got.Value
-				n++
-			}
-		}
-		it := item{name: name, value: objective.Format(m, total)}
-		if m == trial.TrainingTime {
-			it.value = lasting(total)
-		}
+		total, n := v.sum(m)
+		it := item{name: name, value: "unknown"}
 		var notes []string
-		if n == 0 {
-			it.value = "unknown"
-		} else if m != trial.TrainingTime {
-			notes = append(notes, v.methods(m))
+		switch {
+		case n == 0:
+		case m == trial.TrainingTime:
+			it.value = lasting(total.Value)
+		default:
+			it.value = objective.Format(m, total.Value)
+			if v.anyGuessed(m) {
+				it.value = markGuess + it.value
+			}
+			notes = append(strings.Split(total.Method, ", "), details(m, total)...)
 		}
 		if n < trainings {
 			notes = append(notes, fmt.Sprintf("%d of %d trainings not measured", trainings-n, trainings))
@@ -66,6 +63,59 @@ func (v View) trainingCosts() []item {
 	return []item{
 		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
 	}
+}
+
+// sum adds a metric up over the n trials that have it, with its band and its idle
+// part where all of them have one: estimates of one method err together.
+func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
+	var low, high, idle float64
+	banded, idled := 0, 0
+	for _, t := range v.Trials {
+		got, ok := t.Metrics[m]
+		if !ok {
+			continue
+		}
+		n++
+		total.Value += got.Value
+		if got.Low != nil && got.High != nil {
+			low, high, banded = low+*got.Low, high+*got.High, banded+1
+		}
+		if got.Idle != nil {
+			idle, idled = idle+*got.Idle, idled+1
+		}
+	}
+	if banded == n {
+		total.Low, total.High = &low, &high
+	}
+	if idled == n {
+		total.Idle = &idle
+	}
+	total.Method, total.Note = strings.Join(v.methods(m), ", "), v.factors(m, n)
+	return total, n
+}
+
+// factors are what the notes of a metric have in common, such as the power usage
+// effectiveness, without what only few trials tell, such as their joules. Of a
+// carbon intensity every one that was used is there.
+func (v View) factors(m trial.Metric, n int) string {
+	count := map[string]int{}
+	var order []string
+	for _, t := range v.Trials {
+		for part := range strings.SplitSeq(t.Metrics[m].Note, "; ") {
+			if count[part]++; count[part] == 1 && part != "" {
+				order = append(order, part)
+			}
+		}
+	}
+	few := func(part string) bool { return count[part] < max(min(n, 2), n/4) }
+	if m != trial.CO2e {
+		order = slices.DeleteFunc(order, few)
+	}
+	return strings.Join(order, "; ")
+}
+
+func (v View) anyGuessed(m trial.Metric) bool {
+	return slices.ContainsFunc(v.Trials, func(t trial.Trial) bool { return guessed(m, t.Metrics) })
 }
 
 // llmCosts is what the LLM calls have used, those that failed and those of the
@@ -104,7 +154,7 @@ func (v View) llmCosts() []item {
 		{"tokens", thousands(spent.PromptTokens) + " prompt + " + thousands(spent.AnswerTokens) + " answer", count(assumed, "assumed")},
 		price,
 		{name: "time", value: lasting(spent.Duration.Seconds())},
-		{"energy", "unknown", "not measured"},
+		{"energy of the language model", "unknown", "it runs outside the worker, where nothing is measured"},
 	}
 }
 
@@ -148,7 +198,7 @@ func (v View) costCard() string {
 	for _, a := range v.costs() {
 		fmt.Fprintf(&b, `<table style="border-collapse:collapse;font-size:12px;align-self:flex-start;margin:0"><tr><th colspan="3" style="text-align:left;padding:0">%s</th></tr>`, html.EscapeString(a.name))
 		for _, it := range a.items {
-			fmt.Fprintf(&b, `<tr><td style="text-align:left;padding:0 8px 0 0">%s</td><td style="text-align:left;padding:0 8px 0 0"><b>%s</b></td><td style="text-align:left;padding:0;color:#777">%s</td></tr>`,
+			fmt.Fprintf(&b, `<tr><td style="text-align:left;vertical-align:top;padding:0 8px 0 0">%s</td><td style="text-align:left;vertical-align:top;white-space:nowrap;padding:0 8px 0 0"><b>%s</b></td><td style="text-align:left;padding:0;color:#666;max-width:380px">%s</td></tr>`,
 				html.EscapeString(it.name), html.EscapeString(it.value), html.EscapeString(it.note))
 		}
 		b.WriteString(`</table>`)

@@ -36,25 +36,25 @@ func TestCostLines(t *testing.T) {
 	}{
 		"nothing": {nil, none + nobody},
 		"measured": {trial.History{{State: trial.Complete, Runs: 1, Metrics: energy}, {State: trial.Complete, Runs: 1, Metrics: energy}},
-			"training: trainings 2, energy 1.0 Wh (estimate), CO2e 400 mg (calculation), time 1 min 20 s\n" + nobody},
+			"training: trainings 2, energy ≈ 1.0 Wh (estimate), CO2e ≈ 400 mg (calculation), time 1 min 20 s\n" + nobody},
 		"one crashed": {trial.History{{State: trial.Complete, Runs: 1, Metrics: energy}, {State: trial.Failed, Runs: 1}},
-			"training: trainings 2, energy 500 mWh (estimate; 1 of 2 trainings not measured), CO2e 200 mg (calculation; 1 of 2 trainings not measured), time 40.0 s (1 of 2 trainings not measured)\n" + nobody},
+			"training: trainings 2, energy ≈ 500 mWh (estimate; 1 of 2 trainings not measured), CO2e ≈ 200 mg (calculation; 1 of 2 trainings not measured), time 40.0 s (1 of 2 trainings not measured)\n" + nobody},
 		"an interrupted run is a training too": {trial.History{{State: trial.Complete, Runs: 2, Metrics: energy}},
-			"training: trainings 2, energy 500 mWh (estimate; 1 of 2 trainings not measured), CO2e 200 mg (calculation; 1 of 2 trainings not measured), time 40.0 s (1 of 2 trainings not measured)\n" + nobody},
+			"training: trainings 2, energy ≈ 500 mWh (estimate; 1 of 2 trainings not measured), CO2e ≈ 200 mg (calculation; 1 of 2 trainings not measured), time 40.0 s (1 of 2 trainings not measured)\n" + nobody},
 		"the one under way is not counted": {trial.History{{State: trial.Running, Runs: 1}}, none + nobody},
 		"no meter": {trial.History{{State: trial.Complete, Runs: 1, Metrics: trial.Metrics{trial.TrainingTime: {Value: 40}}}},
 			"training: trainings 1, energy unknown (1 of 1 trainings not measured), CO2e unknown (1 of 1 trainings not measured), time 40.0 s\n" + nobody},
 		"priced": {trial.History{asked(0.0012, 0.001)},
-			none + "LLM: calls 2, tokens 2,000 prompt + 20 answer, price $0.0022, time 2.0 s, energy unknown (not measured)\n"},
+			none + "LLM: calls 2, tokens 2,000 prompt + 20 answer, price $0.0022, time 2.0 s, energy of the language model unknown (it runs outside the worker, where nothing is measured)\n"},
 		"free": {trial.History{asked(0)},
-			none + "LLM: calls 1, tokens 1,000 prompt + 10 answer, price $0.00, time 1.0 s, energy unknown (not measured)\n"},
+			none + "LLM: calls 1, tokens 1,000 prompt + 10 answer, price $0.00, time 1.0 s, energy of the language model unknown (it runs outside the worker, where nothing is measured)\n"},
 		"some unpriced": {trial.History{asked(0.5, -1), asked(-1)},
-			none + "LLM: calls 3, tokens 3,000 prompt + 30 answer, price $0.50 (2 of 3 calls unpriced), time 3.0 s, energy unknown (not measured)\n"},
+			none + "LLM: calls 3, tokens 3,000 prompt + 30 answer, price $0.50 (2 of 3 calls unpriced), time 3.0 s, energy of the language model unknown (it runs outside the worker, where nothing is measured)\n"},
 		"all unpriced": {trial.History{asked(-1, -1)},
-			none + "LLM: calls 2, tokens 2,000 prompt + 20 answer, price unknown (2 of 2 calls unpriced), time 2.0 s, energy unknown (not measured)\n"},
+			none + "LLM: calls 2, tokens 2,000 prompt + 20 answer, price unknown (2 of 2 calls unpriced), time 2.0 s, energy of the language model unknown (it runs outside the worker, where nothing is measured)\n"},
 		"lessons, a failure and assumed tokens": {
 			trial.History{{Lessons: &trial.Lessons{Exchange: &trial.Exchange{PromptTokens: 7, Assumed: true, Error: "gone", Duration: time.Second}}}},
-			none + "LLM: calls 1 (1 failed), tokens 7 prompt + 0 answer (1 of 1 calls assumed), price unknown (1 of 1 calls unpriced), time 1.0 s, energy unknown (not measured)\n"},
+			none + "LLM: calls 1 (1 failed), tokens 7 prompt + 0 answer (1 of 1 calls assumed), price unknown (1 of 1 calls unpriced), time 1.0 s, energy of the language model unknown (it runs outside the worker, where nothing is measured)\n"},
 	} {
 		v := View{Trials: test.trials}
 		if diff := cmp.Diff(test.want, v.costLines()); diff != "" {
@@ -67,6 +67,37 @@ func TestCostLines(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestSums holds what the cost card says of how its sums are known.
+func TestSums(t *testing.T) {
+	energy := func(kWh float64, note string, banded bool) trial.Trial {
+		m := trial.Measurement{Value: kWh, Unit: "kWh", Method: trial.MethodEstimate, Note: note}
+		if banded {
+			m.Low, m.High, m.Idle = of(kWh/2), of(2*kWh), of(kWh/4)
+		}
+		return trial.Trial{State: trial.Complete, Runs: 1, Metrics: trial.Metrics{trial.TrainingEnergy: m}}
+	}
+	for name, test := range map[string]struct {
+		trials trial.History
+		want   string
+	}{
+		"one":                 {trial.History{energy(0.001, "PUE 1.20; CPU 3 kJ", true)}, "≈ 1.0 Wh (estimate; band 0.5 to 2.0 Wh; of it idle 0.25 Wh, 25 %; PUE 1.20; CPU 3 kJ)"},
+		"its own joules":      {trial.History{energy(0.001, "PUE 1.20; CPU 3 kJ", true), energy(0.003, "PUE 1.20; CPU 9 kJ", true)}, "≈ 4.0 Wh (estimate; band 2.0 to 8.0 Wh; of it idle 1.0 Wh, 25 %; PUE 1.20)"},
+		"a band is missing":   {trial.History{energy(0.001, "PUE 1.20", true), energy(0.003, "PUE 1.20", false)}, "≈ 4.0 Wh (estimate; PUE 1.20)"},
+		"no note, no account": {trial.History{energy(0.001, "", false)}, "≈ 1.0 Wh (estimate)"},
+	} {
+		if got := (View{Trials: test.trials}).costLines(); !strings.Contains(got, "energy "+test.want) {
+			t.Errorf("%s: %s lacks %s", name, got, test.want)
+		}
+	}
+	carbon := func(note string) trial.Trial {
+		return trial.Trial{State: trial.Complete, Runs: 1, Metrics: trial.Metrics{trial.CO2e: {Value: 1, Unit: "g", Method: trial.MethodCalculation, Note: note}}}
+	}
+	moved := View{Trials: trial.History{carbon("56 g CO2e/kWh (France)"), carbon("56 g CO2e/kWh (France)"), carbon("30 g CO2e/kWh (Norway)")}}
+	if got, want := moved.costLines(), "CO2e 3.0 g (calculation; 56 g CO2e/kWh (France); 30 g CO2e/kWh (Norway))"; !strings.Contains(got, want) {
+		t.Errorf("%s lacks %s: each factor that was used", got, want)
 	}
 }
 

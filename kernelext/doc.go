@@ -12,12 +12,23 @@
 // Where there is no notebook the same calls print plain text, and [Page] writes
 // the charts as a page of their own.
 //
+// # Measurements
+//
+// Wherever a metric is shown, its unit and its spread are: "3.4 ± 0.2 mJ", where ±
+// is the sample standard deviation. ≈ stands before a value that no meter has read,
+// being estimated or predicted, and † behind one that something weakens. The table
+// of trials has the methods under its heads; ≠ marks a trial that was measured
+// otherwise than its study states, which is why it is not ranked. The band of an
+// estimate, the idle machine's part and the remarks are in the hover and in the
+// table of a trial.
+//
 // # Costs and lessons
 //
 // The cost card sums what a study has used: energy, CO2e and time of the trainings
 // by what was measured, and calls, tokens, dollars and time of the language model.
 // A sum over fewer than all says how many are missing, and what nobody knows is
-// "unknown", never 0. The energy of a language model is not measured.
+// "unknown", never 0. The factor between energy and CO2e stands beside it. The energy
+// of a language model is not measured.
 //
 // A plan's expectations are held against the parent by [trial.Effect]: ✓ where the
 // metric went the way that was expected, ✗ where it did not, – where nobody can tell.

@@ -47,17 +47,20 @@ func expectations(plan *trial.Plan, t trial.Trial, parent *trial.Trial) []expect
 		e := expectation{metric: clip(words(m), 40), expected: clip(plan.Expected[m], 40), measured: "–", change: "unknown", mark: "–"}
 		if effect, ok := trial.Effect(m, before, after); ok {
 			was, is := before[m].Value, after[m].Value
-			e.measured = objective.Format(m, was) + " → " + objective.Format(m, is)
+			e.measured = measured(m, before) + " → " + measured(m, after)
 			e.change = "from 0"
 			if was == is {
 				e.change = "none"
 			} else if was != 0 {
 				e.change = fmt.Sprintf("%+.1f %%", 100*(is-was)/math.Abs(was))
 			}
-			switch e.expected {
-			case effect:
+			from, to := before[m].Method, after[m].Method
+			switch {
+			case from != to && from != "" && to != "": // by two methods: they do not compare
+				e.measured += " (" + clip(from, 40) + " → " + clip(to, 40) + ")"
+			case e.expected == effect:
 				e.mark = "✓"
-			case trial.Up, trial.Down, trial.Same:
+			case slices.Contains([]string{trial.Up, trial.Down, trial.Same}, e.expected):
 				e.mark = "✗"
 			}
 		}
@@ -69,13 +72,11 @@ func expectations(plan *trial.Plan, t trial.Trial, parent *trial.Trial) []expect
 // inOrder lists the metrics as they are always shown, and then those that are none.
 func inOrder(expected map[trial.Metric]string) []trial.Metric {
 	var all []trial.Metric
-	for _, info := range trial.MetricInfos {
-		if _, ok := expected[info.Metric]; ok {
-			all = append(all, info.Metric)
-		}
+	for _, info := range trial.Ordered(maps.Keys(expected)) {
+		all = append(all, info.Metric)
 	}
 	for _, m := range slices.Sorted(maps.Keys(expected)) {
-		if _, ok := m.Info(); !ok {
+		if !slices.Contains(all, m) {
 			all = append(all, m)
 		}
 	}

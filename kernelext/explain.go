@@ -16,12 +16,30 @@ import (
 // It is an error where the study has no such trial.
 func Explain(s Study, id int) error {
 	v := ViewOf(s)
+	t, err := v.trial(id)
+	if err != nil {
+		return err
+	}
+	display(os.Stdout, v.trialText(t), v.trialHTML(t))
+	return nil
+}
+
+// TrialText is what [Explain] prints where there is no notebook.
+func TrialText(s Study, id int) (string, error) {
+	v := ViewOf(s)
+	t, err := v.trial(id)
+	if err != nil {
+		return "", err
+	}
+	return v.trialText(t), nil
+}
+
+func (v View) trial(id int) (trial.Trial, error) {
 	t, ok := v.Trials.ByID(id)
 	if !ok {
-		return fmt.Errorf("trial %d: study %s has none of that number: it has %d trials, counted from 1", id, v.Name, len(v.Trials))
+		return t, fmt.Errorf("trial %d: study %s has none of that number: it has %d trials, counted from 1", id, v.Name, len(v.Trials))
 	}
-	display(os.Stdout, trialText(t, v.parent(t)), trialHTML(t, v.parent(t)))
-	return nil
+	return t, nil
 }
 
 // parent returns the trial that t was changed from, nil where there is none.
@@ -101,8 +119,9 @@ func lessonsOr(l *trial.Lessons) string {
 }
 
 // trialText explains a trial: what was asked, how the program came about, what it
-// was to do and did, what was measured, and the program. The parent may be nil.
-func trialText(t trial.Trial, parent *trial.Trial) string {
+// was to do and did, what was measured, and the program. Without the trial's study
+// the view is empty, and there is no parent to compare it with.
+func (v View) trialText(t trial.Trial) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "trial %d by %s: %s\n", t.ID, t.Proposer, t.State)
 	if t.Reason != "" {
@@ -127,17 +146,9 @@ func trialText(t trial.Trial, parent *trial.Trial) string {
 		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
 	}
 	if a, ok := accepted(t); ok {
-		b.WriteString(planText(a.Plan, t, parent))
+		b.WriteString(planText(a.Plan, t, v.parent(t)))
 	}
-	all := objective.MetricsOf(t)
-	if t.Effectiveness != nil {
-		fmt.Fprintf(&b, "%-18s %s\n", "effectiveness", score(t))
-	}
-	for _, info := range trial.MetricInfos {
-		if m, ok := all[info.Metric]; ok {
-			fmt.Fprintf(&b, "%-18s %-22s %s\n", words(info.Metric), measured(info.Metric, m), strings.TrimSpace(m.Method+" "+m.Note))
-		}
-	}
+	b.WriteString(v.cardText(t))
 	if t.Program != nil {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(t.Program.Source))
 	}
@@ -145,7 +156,7 @@ func trialText(t trial.Trial, parent *trial.Trial) string {
 }
 
 // trialHTML explains a trial, as trialText does.
-func trialHTML(t trial.Trial, parent *trial.Trial) string {
+func (v View) trialHTML(t trial.Trial) string {
 	var b strings.Builder
 	b.WriteString(`<div style="font-size:13px;margin:8px 0 16px">`)
 	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s`, t.ID, html.EscapeString(t.Proposer), html.EscapeString(string(t.State)))
@@ -188,10 +199,10 @@ func trialHTML(t trial.Trial, parent *trial.Trial) string {
 		b.WriteString(`</ul>`)
 	}
 	if a, ok := accepted(t); ok {
-		b.WriteString(planHTML(a.Plan, t, parent))
+		b.WriteString(planHTML(a.Plan, t, v.parent(t)))
 	}
-	if rows := metricRows(t); strings.Contains(rows, "<tr>") {
-		b.WriteString(`<div style="margin:6px 0 2px">What is known of it:</div><div style="margin-left:24px">` + rows + `</div>`)
+	if card := v.cardHTML(t); card != "" {
+		b.WriteString(`<div style="margin:6px 0 2px">What is known of it:</div><div style="margin-left:24px">` + card + `</div>`)
 	}
 	if t.Program != nil {
 		b.WriteString(programHTML(t.Program.Source))

@@ -39,10 +39,10 @@ func TestExpectations(t *testing.T) {
 // plan is compared with the parent where that is at hand.
 func TestTrialExplained(t *testing.T) {
 	v := fake(t)
-	both := func(t trial.Trial, parent *trial.Trial) map[string]string {
-		return map[string]string{"text": trialText(t, parent), "page": trialHTML(t, parent)}
+	both := func(v View, t trial.Trial) map[string]string {
+		return map[string]string{"text": v.trialText(t), "page": v.trialHTML(t)}
 	}
-	for form, got := range both(v.Trials[10], v.parent(v.Trials[10])) { // 11, changed from 5
+	for form, got := range both(v, v.Trials[10]) { // 11, changed from 5
 		for _, want := range []string{"A deeper last block", "weight_decay from 1e-4", "-5.4 %", "49.7 % → 47.0 %", "✗", "none", "✓", "less than 2 %",
 			"answer 2 of openai, repair 1 (gpt-6-luna, 1,690 + 420 tokens, 3.0 s, $0.00040)", "note: the server takes no temperature"} {
 			if !strings.Contains(got, want) {
@@ -50,22 +50,22 @@ func TestTrialExplained(t *testing.T) {
 			}
 		}
 	}
-	for form, got := range both(v.Trials[7], nil) {
+	for form, got := range both(View{}, v.Trials[7]) {
 		if !strings.Contains(got, "lessons, rewritten before this trial (gpt-6-luna, 2,100 + 80 tokens, 2.0 s, $0.0011)") || !strings.Contains(got, "After trial 7") {
 			t.Errorf("the %s of trial 8 lacks its lessons:\n%s", form, got)
 		}
 	}
-	for form, got := range both(trial.Trial{ID: 3, Lessons: &trial.Lessons{Exchange: &trial.Exchange{Error: "the server does not answer"}}}, nil) {
+	for form, got := range both(View{}, trial.Trial{ID: 3, Lessons: &trial.Lessons{Exchange: &trial.Exchange{Error: "the server does not answer"}}}) {
 		if !strings.Contains(got, "none: the server does not answer") {
 			t.Errorf("the %s does not say why there are no lessons:\n%s", form, got)
 		}
 	}
-	for form, got := range both(v.Trials[10], nil) {
+	for form, got := range both(View{}, v.Trials[10]) {
 		if !strings.Contains(got, "A deeper last block") || strings.ContainsAny(got, "✓✗→") {
 			t.Errorf("the %s without the parent lacks the plan, or compares:\n%s", form, got)
 		}
 	}
-	for form, got := range both(v.Trials[1], nil) { // the rule book's, whose attempt has no plan
+	for form, got := range both(View{}, v.Trials[1]) { // the rule book's, whose attempt has no plan
 		for _, want := range []string{"asked for: small, at most 250 k MACs", "contradicts ACL", "rule slow: latency is over its target", "remove convolutional layer",
 			"answer 3 of rulebook: ", "ACL: one more convolution in block 2", "1,500 + 500 tokens assumed, 1 min 0 s, price unknown"} {
 			if !strings.Contains(strings.ReplaceAll(got, `<span style="white-space:pre-wrap">`, ""), want) {

@@ -3,6 +3,7 @@ package kernelext
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,7 +60,6 @@ func fake(t *testing.T) View {
 		t.Fatal(err)
 	}
 	v := View{Name: "cifar-first", Data: "cifar10"}
-	spread := 0.00002
 	sources := []string{plain, squeezeExcite}
 	for i, d := range []struct {
 		state            trial.State
@@ -101,13 +101,17 @@ func fake(t *testing.T) View {
 			r.Runs = 0
 		}
 		if d.accuracy > 0 {
-			r.Metrics = trial.Metrics{
-				trial.Accuracy:        {Value: d.accuracy, Method: trial.MethodCounted},
-				trial.InferenceEnergy: {Value: d.energy, Unit: "J", Method: trial.MethodEstimate, Spread: &spread, Note: "CPU time × 15 W per core"},
-				trial.Latency:         {Value: d.energy * 400, Unit: "ms", Method: trial.MethodTimed},
-				trial.TrainingEnergy:  {Value: 0.0004, Unit: "kWh", Method: trial.MethodEstimate, Note: "PUE 1.0"},
-				trial.TrainingTime:    {Value: 41.5, Unit: "s", Method: trial.MethodTimed},
+			r.Metrics = measurements(d.accuracy, d.energy)
+			if r.ID == 11 { // on another machine
+				e := r.Metrics[trial.InferenceEnergy]
+				e.Method, e.Low, e.High, e.Note = trial.MethodNVML, nil, nil, "GPU 0"
+				e.Quality = "only 2 steps of the counter in the shortest window"
+				r.Metrics[trial.InferenceEnergy] = e
 			}
+			r.Seconds = map[string]float64{
+				trial.PhaseData: 0.4, trial.PhaseCompile: 3.1, trial.PhaseTrain: 35, trial.PhaseEvaluate: 6.5, trial.PhaseProfile: 6, trial.PhaseIdle: 2,
+			}
+			r.Forecast = &trial.Forecast{Energy: 0.000416, Seconds: 43, Error: of(0.04)}
 			for e := 1; e <= 6; e++ {
 				at := d.accuracy * (1 - math.Exp(-float64(e)*0.6)) / (1 - math.Exp(-3.6))
 				r.Curve = append(r.Curve, trial.Epoch{Epoch: e, Loss: 2.3 - at*2, TrainAccuracy: at * 1.1, Accuracy: at, Seconds: float64(e) * 7})
@@ -123,6 +127,35 @@ func fake(t *testing.T) View {
 	}
 	v.Objective = o
 	return v
+}
+
+func of(v float64) *float64 { return &v }
+
+// measurements are those of a network that takes so many joules, on a machine
+// without a meter, and of a board.
+func measurements(accuracy, joules float64) trial.Metrics {
+	estimate := func(v float64, unit, note string) trial.Measurement {
+		return trial.Measurement{
+			Value: v, Unit: unit, Method: trial.MethodEstimate, Low: of(v / 2), High: of(2 * v), Idle: of(v * 0.3),
+			Note: strings.TrimPrefix(note+"; CPU time × 15 W per core", "; "),
+		}
+	}
+	energy := estimate(joules, "J", "")
+	energy.Spread = of(joules * 0.04)
+	co2e := estimate(0.192, "g", "")
+	co2e.Method, co2e.Note = trial.MethodCalculation, "480 g CO2e/kWh (world 2023, Ember via Our World in Data); energy by estimate"
+	latency := joules * 400
+	return trial.Metrics{
+		trial.Accuracy:        {Value: accuracy, Method: trial.MethodCounted},
+		trial.InferenceEnergy: energy,
+		trial.Latency:         {Value: latency, Unit: "ms", Method: trial.MethodTimed, Spread: of(latency * 0.013), Note: "batch 1, 1000 runs"},
+		trial.TrainingEnergy:  estimate(0.0004, "kWh", fmt.Sprintf("PUE 1.00; CPU %.4g J, GPU 0 J", 1440+1e5*joules)),
+		trial.CO2e:            co2e,
+		trial.TrainingTime:    {Value: 41.5, Unit: "s", Method: trial.MethodTimed},
+		trial.Latency.On("raspberry-pi-5"): {
+			Value: latency * 3, Unit: "ms", Method: trial.MethodPredicted, Low: of(latency * 1.5), High: of(latency * 6), Note: "roofline, float32",
+		},
+	}
 }
 
 // answers are the attempts of a round: a wrong one and its repair by a language
@@ -172,7 +205,7 @@ func poison(v View) View {
 			}},
 		}
 		for m, value := range t.Metrics {
-			value.Method, value.Note = hostile, hostile
+			value.Method, value.Note, value.Quality = hostile, hostile, hostile
 			t.Metrics[m] = value
 		}
 	}

@@ -27,7 +27,7 @@ func Page(v View) ([]byte, error) {
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)
 	for _, t := range v.Trials {
-		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), trialHTML(t, v.parent(t)))
+		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), v.trialHTML(t))
 	}
 	b.WriteString("</body></html>\n")
 	return []byte(b.String()), nil
@@ -49,9 +49,6 @@ func (v View) html() (string, error) {
 		return b.String(), nil
 	}
 	b.WriteString(v.htmlTable())
-	for _, note := range v.Objective.MixedMethods(v.Trials) {
-		fmt.Fprintf(&b, `<p style="font-size:12px">%s</p>`, html.EscapeString(note))
-	}
 	b.WriteString(v.costCard())
 	b.WriteString(v.lessonsHTML())
 	return b.String(), nil

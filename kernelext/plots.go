@@ -3,6 +3,7 @@ package kernelext
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -29,7 +30,7 @@ func (v View) tradeOff() chart {
 		y, okY := t.Metrics[up]
 		if okX && okY && (t.State == trial.Complete || t.State == trial.Infeasible) {
 			shown = append(shown, t)
-			xs, ys = append(xs, x.Value), append(ys, y.Value)
+			xs, ys = append(xs, reach(x)...), append(ys, reach(y)...)
 		}
 	}
 	c := chart{Title: fmt.Sprintf("%s: %s against %s", v.Name, words(up), words(right)), Note: v.summary()}
@@ -39,20 +40,20 @@ func (v View) tradeOff() chart {
 	var fx, fy float64
 	c.X, fx = metricAxis(right, xs)
 	c.Y, fy = metricAxis(up, ys)
-	if methods := v.methods(right); methods != "" {
-		c.X.Name += " (" + methods + ")"
-	}
+	c.X.Name += v.how(right)
+	c.Y.Name += v.how(up)
 	front := v.Objective.Front(v.Trials)
 	best, _ := v.Objective.Best(v.Trials)
 
 	onFront := series{Name: "Pareto front", Color: blue, Symbol: "circle", Size: 13, Line: len(v.Objective.Axes) == 2, Step: turn(right)}
 	others := series{Name: "dominated", Color: sky, Symbol: "circle", Size: 10}
+	other := series{Name: "measured otherwise", Color: purple, Symbol: "square", Size: 19}
 	infeasible := series{Name: "infeasible", Color: vermillion, Symbol: "cross", Size: 12}
 	first := series{Name: "first trial", Color: orange, Symbol: "ring", Size: 21}
 	chosen := series{Name: "most effective", Color: green, Symbol: "frame", Size: 28}
 	for _, t := range shown {
 		member := slices.Contains(front, t.ID)
-		p := point{X: t.Metrics[right].Value * fx, Y: t.Metrics[up].Value * fy, Label: fmt.Sprint(t.ID), Tip: v.tip(t, true)}
+		p := point{X: t.Metrics[right].Value * fx, Y: t.Metrics[up].Value * fy, Label: fmt.Sprint(t.ID), Tip: v.tip(t, front, true)}
 		// The mark around a point carries its label, for which it leaves no room.
 		if t.ID == best {
 			chosen.Points = append(chosen.Points, p)
@@ -62,11 +63,20 @@ func (v View) tradeOff() chart {
 			first.Points = append(first.Points, p)
 			p.Label = ""
 		}
+		differs := len(v.Objective.Differs(t.Metrics)) > 0
+		if differs {
+			other.Points = append(other.Points, p)
+			p.Label = ""
+		}
+		p.DX, p.DY = spread(t.Metrics[right])*fx, spread(t.Metrics[up])*fy
 		switch {
 		case t.State == trial.Infeasible:
 			infeasible.Points = append(infeasible.Points, p)
 		case member:
 			onFront.Points = append(onFront.Points, p)
+		case differs: // is not ranked, and the mark around it stands alone
+			last := &other.Points[len(other.Points)-1]
+			last.DX, last.DY = p.DX, p.DY
 		default:
 			others.Points = append(others.Points, p)
 		}
@@ -80,8 +90,42 @@ func (v View) tradeOff() chart {
 		}
 		return 0
 	})
-	c.add(onFront, others, infeasible, first, chosen)
+	c.add(onFront, others, infeasible, other, first, chosen)
 	return c
+}
+
+// how says in an axis's name by which method the metric is measured, and how wide
+// the band of an estimate is: a bar of half to twice the value at every mark would
+// hide the chart.
+func (v View) how(m trial.Metric) string {
+	method := v.method(m)
+	if method == "" {
+		method = strings.Join(v.methods(m), ", ")
+	}
+	if method == "" {
+		return ""
+	}
+	text := clip(method, 40)
+	if width := v.width(m); width != "" {
+		text += "; " + width
+	}
+	return " (" + text + ")"
+}
+
+func spread(m trial.Measurement) float64 {
+	if m.Spread == nil {
+		return 0
+	}
+	return *m.Spread
+}
+
+// reach is a value with the ends of its error bar that are above zero.
+func reach(m trial.Measurement) []float64 {
+	s := spread(m)
+	if s < m.Value {
+		return []float64{m.Value - s, m.Value + s}
+	}
+	return []float64{m.Value, m.Value + s}
 }
 
 // turn says where the line of the front turns: it bounds what can be had, so that
@@ -106,6 +150,7 @@ func (v View) history() chart {
 	so := series{Name: "best so far", Color: blue, Symbol: "none", Line: true, Step: "end"}
 	volume := series{Name: "hypervolume", Color: orange, Symbol: "none", Line: true, Step: "end", Dashed: true}
 	without := series{Name: "without a score", Color: vermillion, Symbol: "cross", Size: 11}
+	front := v.Objective.Front(v.Trials)
 	best := 0.0
 	for i, t := range v.Trials {
 		if !t.State.Done() {
@@ -114,9 +159,9 @@ func (v View) history() chart {
 		x := float64(t.ID)
 		if t.Effectiveness != nil && t.State == trial.Complete {
 			best = max(best, *t.Effectiveness)
-			each.Points = append(each.Points, point{X: x, Y: *t.Effectiveness, Label: fmt.Sprint(t.ID), Tip: v.tip(t, false)})
+			each.Points = append(each.Points, point{X: x, Y: *t.Effectiveness, Label: fmt.Sprint(t.ID), Tip: v.tip(t, front, false)})
 		} else { // has no height: it stands on the axis, under a name that says so
-			without.Points = append(without.Points, point{X: x, Y: 0, Tip: v.tip(t, false)})
+			without.Points = append(without.Points, point{X: x, Y: 0, Tip: v.tip(t, front, false)})
 		}
 		if len(each.Points) > 0 {
 			so.Points = append(so.Points, point{X: x, Y: best, Tip: fmt.Sprintf("best of %d trials: %.3f", t.ID, best)})
@@ -170,6 +215,7 @@ func (v View) curves() chart {
 	}
 	if len(c.Series) > 0 {
 		c.Y, _ = metricAxis(trial.Accuracy, ys)
+		c.Y.Name += v.how(trial.Accuracy)
 		c.X = axis{Name: "epoch", Min: 0, Max: float64(epochs), Step: roundStep(max(float64(epochs)/12, 1))}
 	}
 	return c

@@ -71,6 +71,7 @@ type progress struct {
 	doing    []doing   // the trials under way; two where proposals overlap training
 	training int       // the trial that done is of
 	done     float64   // of that trial, 0..1
+	forecast string    // of that trial, once it is known
 }
 
 // doing is what happens to one trial.
@@ -130,10 +131,18 @@ func (p *progress) take(e lemonade.Event, text string) {
 		}
 		return
 	case lemonade.Progress:
+		if e.Trial.ID != p.training {
+			p.forecast = ""
+		}
 		p.training, p.done = e.Trial.ID, e.Progress.Done
+		if f := forecast(e.Progress.Forecast); f != "" {
+			p.forecast = f
+		} else if p.forecast != "" { // told once, and good for the rest of the training
+			text += ", " + p.forecast
+		}
 	default:
 		if e.Trial.ID == p.training || e.Kind == lemonade.Ended {
-			p.training, p.done = 0, 0
+			p.training, p.done, p.forecast = 0, 0, ""
 		}
 	}
 	p.doing = slices.DeleteFunc(p.doing, func(d doing) bool { return d.ended || d.trial == e.Trial.ID })
@@ -182,6 +191,9 @@ func Describe(e lemonade.Event) string {
 		}
 		if e.Progress.Accuracy > 0 {
 			text += fmt.Sprintf(", validation accuracy %.1f %%", 100*e.Progress.Accuracy)
+		}
+		if f := forecast(e.Progress.Forecast); f != "" {
+			text += ", " + f
 		}
 		return text
 	case lemonade.Ended:

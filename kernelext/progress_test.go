@@ -93,6 +93,15 @@ func TestProgressNotes(t *testing.T) {
 	}
 	shows("at the outage", "openai is out of reach")
 	p.event(lemonade.Event{Kind: lemonade.Progress, Trial: v.Trials[8], Progress: &trial.Progress{Phase: trial.PhaseTrain, Done: 0.5}})
+	p.last = time.Time{} // a frame later
+	forecast := &trial.Forecast{Energy: 3.1e-6, Seconds: 41}
+	p.event(lemonade.Event{Kind: lemonade.Progress, Trial: v.Trials[8], Progress: &trial.Progress{Phase: trial.PhaseTrain, Done: 0.4, Forecast: forecast}})
+	if got, want := plains[len(plains)-1], "trial 9: train, 40 %, forecast after epoch 1: 3.1 mWh in 41.0 s"; got != want {
+		t.Errorf("the status is %q, want %q", got, want)
+	}
+	p.last = time.Time{} // a frame later
+	p.event(lemonade.Event{Kind: lemonade.Progress, Trial: v.Trials[8], Progress: &trial.Progress{Phase: trial.PhaseTrain, Done: 0.5}})
+	shows("after the forecast", "trial 9: train, 50 %, forecast after epoch 1: 3.1 mWh in 41.0 s<")
 	p.event(lemonade.Event{Kind: lemonade.Asking, Trial: v.Trials[9], Text: "openai"})
 	shows("while two trials are under way", "openai is out of reach", "trial 9: train, 50 %", "trial 10: waiting for answer", "width:50%")
 	if n := strings.Count(pages[len(pages)-1], "out of reach"); n != 1 {
@@ -103,6 +112,9 @@ func TestProgressNotes(t *testing.T) {
 		t.Errorf("the status is %q, want %q", got, want)
 	}
 	p.event(lemonade.Event{Kind: lemonade.Ended, Trial: v.Trials[8]})
+	if p.forecast != "" {
+		t.Errorf("the forecast of a training that has ended stays: %s", p.forecast)
+	}
 	shows("after the training", "width:0%", "trial 9: complete", "trial 10: waiting for answer", "the lessons were rewritten")
 	p.event(lemonade.Event{Kind: lemonade.Asking, Trial: v.Trials[9], Text: "openai"})
 	if strings.Contains(pages[len(pages)-1], "trial 9: complete") {

@@ -43,7 +43,7 @@ func show(out io.Writer, x any) {
 		}
 		display(out, Text(x), page)
 	case trial.Trial:
-		display(out, trialText(x, nil), trialHTML(x, nil))
+		display(out, View{}.trialText(x), View{}.trialHTML(x))
 	case *arch.Network:
 		display(out, x.Summary(), networkHTML(x))
 	case *arch.Program:

@@ -5,6 +5,7 @@ import (
 	"html"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // svg draws the chart as a still picture, laid out as the live chart is.
@@ -28,6 +29,7 @@ func (c chart) svg() string {
 			taken = append(taken, around(x, y, float64(s.Size)))
 		}
 	}
+	taken = append(taken, c.drawBars(&b)...)
 	for _, s := range c.Series {
 		for _, p := range s.Points {
 			if p.Label != "" {
@@ -74,8 +76,27 @@ func (c chart) drawLegend(b *strings.Builder) {
 		small.Size = min(s.Size, 16)
 		drawSymbol(b, small, x, 70)
 		text(b, x+18, 74, "start", 12, black, "", s.Name)
-		x += 44 + 6.6*float64(len(s.Name))
+		x += 40 + 6.6*float64(utf8.RuneCountInString(s.Name))
 	}
+	if len(c.bars()) > 0 {
+		fmt.Fprintf(b, `<path d="M%.1f 70h20m0 -4v8m-20 0v-8" stroke="%s" stroke-width="1.5"/>`, x-10, black)
+		text(b, x+18, 74, "start", 12, black, "", barsName)
+	}
+}
+
+// drawBars draws the error bars with their ends, and returns where they are.
+func (c chart) drawBars(b *strings.Builder) (taken []box) {
+	for _, e := range c.bars() {
+		x0, y0 := c.place(point{X: e.X0, Y: e.Y0})
+		x1, y1 := c.place(point{X: e.X1, Y: e.Y1})
+		d := fmt.Sprintf("M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8", x0, y0, x1, x0, y0-4, x1, y1-4)
+		if e.X0 == e.X1 {
+			d = fmt.Sprintf("M%.1f %.1fV%.1fM%.1f %.1fh8M%.1f %.1fh8", x0, y0, y1, x0-4, y0, x1-4, y1)
+		}
+		fmt.Fprintf(b, `<path d="%s" stroke="%s" stroke-width="1.5"/>`, d, black)
+		taken = append(taken, box{x0, min(y0, y1), x1, max(y0, y1)})
+	}
+	return taken
 }
 
 func (c chart) drawLine(b *strings.Builder, s series) {
@@ -115,6 +136,8 @@ func drawSymbol(b *strings.Builder, s series, x, y float64) {
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y, r, s.Color)
 	case "frame":
 		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y-r, r, r, -r, r, -r, -r, s.Color)
+	case "square":
+		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="%s" stroke-width="2.5"/>`, x-r, y-r, 2*r, 2*r, s.Color)
 	case "cross":
 		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fm0 %.1fl%.1f %.1f" stroke="%s" stroke-width="3" fill="none"/>`,
 			x-r, y-r, 2*r, 2*r, -2*r, -2*r, 2*r, s.Color)

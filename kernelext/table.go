@@ -3,44 +3,46 @@ package kernelext
 import (
 	"fmt"
 	"html"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // column is one column of the table of trials, the same in text and in HTML.
 type column struct {
-	name  string
-	right bool // numbers
-	cell  func(View, trial.Trial) string
-}
-
-func metricColumn(name string, m trial.Metric) column {
-	return column{name, true, func(_ View, t trial.Trial) string { return value(t, m) }}
+	name   string
+	right  bool // numbers
+	cell   func(trial.Trial) string
+	metric trial.Metric // "" where it is none
+	method string       // of the metric, as the study has it
 }
 
 // columns of the table: the identity, what was measured, and why.
 func (v View) columns() []column {
 	all := []column{
-		{"trial", true, func(v View, t trial.Trial) string { return fmt.Sprint(t.ID) + v.mark(t) }},
-		{"state", false, func(_ View, t trial.Trial) string { return string(t.State) }},
-		{"by", false, func(_ View, t trial.Trial) string { return t.Proposer }},
-		{"effect.", true, func(_ View, t trial.Trial) string { return score(t) }},
-		metricColumn("accuracy", trial.Accuracy),
-		metricColumn("energy/sample", trial.InferenceEnergy),
-		metricColumn("latency", trial.Latency),
-		metricColumn("params", trial.Params),
-		metricColumn("trained in", trial.TrainingTime),
+		{name: "trial", right: true, cell: v.marks()},
+		{name: "state", cell: func(t trial.Trial) string { return string(t.State) }},
+		{name: "by", cell: func(t trial.Trial) string { return t.Proposer }},
+		{name: "effect.", right: true, cell: score},
 	}
-	up, right := v.axes()
-	for _, m := range []trial.Metric{up, right} { // where the front has other axes
-		if m != trial.Accuracy && m != trial.InferenceEnergy && m != trial.Latency && m != trial.Params && m != trial.TrainingTime {
-			all = append(all, metricColumn(words(m), m))
+	add := func(name string, m trial.Metric) {
+		method := v.method(m)
+		all = append(all, column{name, true, func(t trial.Trial) string { return cell(t, m, method) }, m, method})
+	}
+	usual := []trial.Metric{trial.Accuracy, trial.InferenceEnergy, trial.Latency, trial.Params, trial.TrainingTime}
+	for i, name := range []string{"accuracy", "energy/sample", "latency", "params", "trained in"} {
+		add(name, usual[i])
+	}
+	for _, m := range v.others() {
+		if !slices.Contains(usual, m) {
+			add(words(m), m)
 		}
 	}
-	return append(all, column{"commands or reason", false, func(_ View, t trial.Trial) string {
+	return append(all, column{name: "commands or reason", cell: func(t trial.Trial) string {
 		if t.Reason != "" {
 			return clip(firstLine(t.Reason), 70)
 		}
@@ -48,35 +50,92 @@ func (v View) columns() []column {
 	}})
 }
 
-// mark shows a member of the front (*) and the most effective trial (!).
-func (v View) mark(t trial.Trial) string {
-	mark := " "
-	if slices.Contains(v.Objective.Front(v.Trials), t.ID) {
-		mark = "*"
+// others are the axes of the front and what is predicted for boards.
+func (v View) others() []trial.Metric {
+	found := map[trial.Metric]bool{}
+	for _, m := range v.Objective.Axes {
+		found[m] = true
 	}
-	if best, ok := v.Objective.Best(v.Trials); ok && best == t.ID {
-		return mark + "!"
+	for _, t := range v.Trials {
+		for m := range t.Metrics {
+			if _, board := m.Split(); board != "" {
+				found[m] = true
+			}
+		}
 	}
-	return mark + " "
+	var all []trial.Metric
+	for _, info := range trial.Ordered(maps.Keys(found)) {
+		all = append(all, info.Metric)
+	}
+	return all
 }
 
-const legend = "* on the Pareto front   ! most effective"
+// cell writes a metric of a trial, with the method where it is not the column's.
+func cell(t trial.Trial, m trial.Metric, column string) string {
+	all := objective.MetricsOf(t)
+	text := measured(m, all)
+	if method := all[m].Method; method != "" && method != column {
+		text += " [" + clip(method, 40) + "]"
+	}
+	return text
+}
 
-// textTable is the trials as aligned text.
+// hover is what the cell has no room for, without the note.
+func (c column) hover(t trial.Trial) string {
+	got, ok := objective.MetricsOf(t)[c.metric]
+	if !ok {
+		return ""
+	}
+	got.Note = ""
+	parts := details(c.metric, got)
+	if got.Method != "" && got.Method != c.method {
+		parts = append([]string{inWords(got.Method)}, parts...)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// marks returns what writes a trial's number with its marks: a member of the front
+// (*), the most effective (!), and measured otherwise than the study states (≠).
+func (v View) marks() func(trial.Trial) string {
+	front := v.Objective.Front(v.Trials)
+	best, _ := v.Objective.Best(v.Trials)
+	sign := func(sign string, has bool) string {
+		if has {
+			return sign
+		}
+		return " "
+	}
+	other := v.anyDiffers()
+	return func(t trial.Trial) string {
+		text := fmt.Sprint(t.ID) + sign("*", slices.Contains(front, t.ID)) + sign("!", t.ID == best)
+		if other { // else there is no such column
+			text += sign(markOther, len(v.Objective.Differs(t.Metrics)) > 0)
+		}
+		return text
+	}
+}
+
+// textTable is the trials as aligned text, with the methods under the heads.
 func (v View) textTable() string {
 	columns := v.columns()
-	rows := [][]string{{}}
+	rows := [][]string{{}, {}}
 	for _, c := range columns {
 		rows[0] = append(rows[0], c.name)
+		rows[1] = append(rows[1], clip(c.method, 40))
 	}
 	for _, t := range v.Trials {
 		var row []string
 		for _, c := range columns {
-			row = append(row, strings.ReplaceAll(c.cell(v, t), "\n", " "))
+			row = append(row, strings.ReplaceAll(c.cell(t), "\n", " "))
 		}
 		rows = append(rows, row)
 	}
-	width := make([]int, len(columns))
+	return aligned(rows, func(i int) bool { return columns[i].right })
+}
+
+// aligned sets rows in columns that are as wide as their widest cell.
+func aligned(rows [][]string, right func(column int) bool) string {
+	width := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
 			width[i] = max(width[i], utf8.RuneCountInString(cell))
@@ -87,19 +146,21 @@ func (v View) textTable() string {
 		var line strings.Builder
 		for i, cell := range row {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if columns[i].right {
+			if right(i) {
 				cell = pad + cell
 			} else {
 				cell += pad
 			}
 			line.WriteString(cell + "  ")
 		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		if text := strings.TrimRight(line.String(), " "); text != "" {
+			b.WriteString(text + "\n")
+		}
 	}
 	return b.String()
 }
 
-// htmlTable is the trials as an HTML table.
+// htmlTable is the trials as an HTML table, with what there is to mind about it.
 func (v View) htmlTable() string {
 	columns := v.columns()
 	var b strings.Builder
@@ -111,18 +172,38 @@ func (v View) htmlTable() string {
 		return "left"
 	}
 	for _, c := range columns {
-		fmt.Fprintf(&b, `<th style="text-align:%s;padding:3px 8px;border-bottom:1px solid #999">%s</th>`, align(c), html.EscapeString(c.name))
+		fmt.Fprintf(&b, `<th%s style="text-align:%s;vertical-align:top;padding:3px 8px;border-bottom:1px solid #999">%s<br><small style="font-weight:normal;color:#666">%s</small></th>`,
+			titled(inWords(c.method)), align(c), html.EscapeString(c.name), html.EscapeString(clip(c.method, 40)))
 	}
 	b.WriteString(`</tr>`)
 	for _, t := range v.Trials {
 		b.WriteString(`<tr>`)
 		for _, c := range columns {
-			fmt.Fprintf(&b, `<td style="text-align:%s;padding:3px 8px;white-space:pre-wrap">%s</td>`, align(c), html.EscapeString(c.cell(v, t)))
+			title := c.hover(t)
+			if c.name == "trial" {
+				title = strings.Join(v.Objective.Differs(t.Metrics), "; ")
+			}
+			wrap := "pre-wrap"
+			if c.right {
+				wrap = "pre"
+			}
+			fmt.Fprintf(&b, `<td%s style="text-align:%s;padding:3px 8px;white-space:%s">%s</td>`, titled(title), align(c), wrap, html.EscapeString(c.cell(t)))
 		}
 		b.WriteString(`</tr>`)
 	}
-	fmt.Fprintf(&b, `</table><div style="font-size:12px;color:#777;white-space:pre">%s</div>`, legend)
+	fmt.Fprintf(&b, `</table><div style="font-size:12px;color:#666;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
+	for _, note := range v.notes() {
+		fmt.Fprintf(&b, `<div style="font-size:12px;color:#666;max-width:1000px">%s</div>`, html.EscapeString(note))
+	}
 	return b.String()
+}
+
+// titled is the attribute that shows a text on hover.
+func titled(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ` title="` + html.EscapeString(text) + `"`
 }
 
 func firstLine(s string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -14,12 +15,10 @@ func Text(v View) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "study %s on %s: %s\n", v.Name, v.Data, v.summary())
 	if len(v.Trials) > 0 {
-		fmt.Fprintf(&b, "\n%s%s\n", v.textTable(), legend)
-	}
-	for _, note := range v.Objective.MixedMethods(v.Trials) {
-		fmt.Fprintln(&b, note)
-	}
-	if len(v.Trials) > 0 {
+		fmt.Fprintf(&b, "\n%s%s\n", v.textTable(), v.legend())
+		for _, note := range v.notes() {
+			fmt.Fprintln(&b, note)
+		}
 		b.WriteString(v.costLines())
 	}
 	if text, before := v.lessons(); text != "" {
@@ -35,15 +34,21 @@ func Line(t trial.Trial) string {
 		return printable(fmt.Sprintf("%s: %s", t.State, clip(firstLine(t.Reason), 200)))
 	}
 	parts := []string{string(t.State)}
+	all := objective.MetricsOf(t)
 	for _, m := range []trial.Metric{trial.Accuracy, trial.InferenceEnergy, trial.Latency, trial.Params} {
-		if text := value(t, m); text != "–" {
-			parts = append(parts, words(m)+" "+text)
+		if _, ok := all[m]; !ok {
+			continue
 		}
+		text := words(m) + " " + measured(m, all)
+		if guessed(m, all) {
+			text += " (" + clip(all[m].Method, 40) + ")"
+		}
+		parts = append(parts, text)
 	}
 	if t.Effectiveness != nil {
 		parts = append(parts, "effectiveness "+score(t))
 	}
-	return strings.Join(parts, ", ")
+	return printable(strings.Join(parts, ", "))
 }
 
 // programText is a network's summary with the program that describes it.

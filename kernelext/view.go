@@ -2,9 +2,9 @@ package kernelext
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -74,17 +74,6 @@ func (v View) outcomes() []item {
 	return items
 }
 
-// methods says how a metric's values came about, such as "estimate".
-func (v View) methods(m trial.Metric) string {
-	var methods []string
-	for _, t := range v.Trials {
-		if got, ok := t.Metrics[m]; ok && got.Method != "" && !slices.Contains(methods, got.Method) {
-			methods = append(methods, got.Method)
-		}
-	}
-	return strings.Join(methods, ", ")
-}
-
 // lessonsMost is how many characters of the lessons are shown.
 const lessonsMost = 4000
 
@@ -100,22 +89,34 @@ func (v View) lessons() (text string, before int) {
 	return clip(strings.TrimSpace(text), lessonsMost), before
 }
 
-// words writes a metric's name for people: "inference energy".
+// words writes a metric's name for people: "inference energy", and of a board
+// "latency on Raspberry Pi 5".
 func words(m trial.Metric) string {
-	if m == trial.MACs {
-		return "MACs"
+	base, board := m.Split()
+	text := strings.ReplaceAll(string(base), "_", " ")
+	switch base {
+	case trial.MACs:
+		text = "MACs"
+	case trial.CO2e:
+		text = "CO2e"
 	}
-	return strings.ReplaceAll(string(m), "_", " ")
+	if board != "" {
+		text += " on " + boardName(board)
+	}
+	return text
 }
 
-// value writes a metric of a trial with its unit, or "–" where it is unknown.
-func value(t trial.Trial, m trial.Metric) string {
-	got, ok := objective.MetricsOf(t)[m]
-	if !ok {
-		return "–"
+// boardName is a board's name for people, or the name itself where it is unknown.
+func boardName(name string) string {
+	board, err := device.Lookup(name)
+	if err != nil {
+		return name
 	}
-	return objective.Format(m, got.Value)
+	return board.Title
 }
+
+// value writes a metric of a trial as [measured] does.
+func value(t trial.Trial, m trial.Metric) string { return measured(m, objective.MetricsOf(t)) }
 
 // score writes a trial's effectiveness, or "–" where it is unknown.
 func score(t trial.Trial) string {

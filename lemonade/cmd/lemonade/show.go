@@ -18,22 +18,26 @@ func showCommand() *cobra.Command {
 		dir    string
 		asJSON bool
 		page   bool
+		id     int
 	)
 	c := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show what the study NAME has found, also while it runs",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return show(c.Context(), c.OutOrStdout(), args[0], dir, asJSON, page)
+			return show(c.Context(), c.OutOrStdout(), args[0], dir, id, asJSON, page)
 		},
 	}
 	c.Flags().StringVar(&dir, "studies", "", "folder of the studies (default in the data folder)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print everything as JSON")
 	c.Flags().BoolVar(&page, "html", false, "write a page with the charts beside the database, and say where")
+	c.Flags().IntVar(&id, "trial", 0, "show the trial of this number alone: what was asked, expected and measured, and how")
+	c.MarkFlagsMutuallyExclusive("trial", "json")
+	c.MarkFlagsMutuallyExclusive("trial", "html")
 	return c
 }
 
-func show(ctx context.Context, out io.Writer, name, dir string, asJSON, page bool) (err error) {
+func show(ctx context.Context, out io.Writer, name, dir string, id int, asJSON, page bool) (err error) {
 	study, err := lemonade.Open(ctx, name, lemonade.Options{Dir: dir})
 	if err != nil {
 		return err
@@ -49,6 +53,12 @@ func show(ctx context.Context, out io.Writer, name, dir string, asJSON, page boo
 		path, err := writePage(study)
 		if err == nil {
 			fmt.Fprintln(out, "chart:", path)
+		}
+		return err
+	case id != 0:
+		text, err := kernelext.TrialText(study, id)
+		if err == nil {
+			fmt.Fprint(out, text)
 		}
 		return err
 	}
