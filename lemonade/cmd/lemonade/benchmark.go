@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
@@ -18,8 +19,8 @@ import (
 )
 
 func benchmarkCommand() *cobra.Command {
-	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method are worth"}
-	c.AddCommand(benchmarkProposersCommand())
+	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method and the measurements are worth"}
+	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand())
 	return c
 }
 
@@ -28,6 +29,7 @@ func benchmarkProposersCommand() *cobra.Command {
 		o     benchmark.Options
 		arms  []string
 		seeds string
+		only  bool
 		show  showBenchmark
 	)
 	c := &cobra.Command{
@@ -62,7 +64,7 @@ multiply-accumulates, neither of which depends on the load of the machine.`, par
 				return fmt.Errorf("trials and epochs: %d and %d must be 1 or more", o.Trials, o.Epochs)
 			}
 			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
-			return benchmarkProposers(c.Context(), c.OutOrStdout(), o, show)
+			return benchmarkProposers(c.Context(), c.OutOrStdout(), o, only, show)
 		},
 	}
 	f := c.Flags()
@@ -74,20 +76,43 @@ multiply-accumulates, neither of which depends on the load of the machine.`, par
 	f.IntVar(&o.Epochs, "epochs", 10, "epochs per trial")
 	f.StringVar(&o.Recipe, "recipe", "fixed", "fixed: every network is trained alike; free: programs choose how")
 	f.StringVar(&o.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
-	f.StringVar(&show.json, "json", "", "write the report as JSON to this file; - prints it in place of the table")
-	f.BoolVar(&show.markdown, "markdown", false, "print the table as Markdown")
-	f.BoolVar(&show.only, "report-only", false, "run nothing, report on what is there")
+	show.flags(f)
+	f.BoolVar(&only, "report-only", false, "run nothing, report on what is there")
 	return c
 }
 
 // showBenchmark says what is made of the report.
 type showBenchmark struct {
-	json           string // path, "-" or ""
-	markdown, only bool
+	json     string // path, "-" or ""
+	markdown bool
 }
 
-func benchmarkProposers(ctx context.Context, out io.Writer, o benchmark.Options, show showBenchmark) error {
-	if !show.only {
+func (s *showBenchmark) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.json, "json", "", "write the report as JSON to this file; - prints it in place of the table")
+	f.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
+}
+
+func (s showBenchmark) write(out io.Writer, report interface {
+	Write(w io.Writer, markdown bool) error
+}) error {
+	switch s.json {
+	case "":
+	case "-":
+		return writeJSON(out, report)
+	default:
+		file, err := os.Create(s.json)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(writeJSON(file, report), file.Close()); err != nil {
+			return err
+		}
+	}
+	return report.Write(out, s.markdown)
+}
+
+func benchmarkProposers(ctx context.Context, out io.Writer, o benchmark.Options, only bool, show showBenchmark) error {
+	if !only {
 		if err := benchmark.Run(ctx, o); err != nil {
 			return err
 		}
@@ -96,20 +121,63 @@ func benchmarkProposers(ctx context.Context, out io.Writer, o benchmark.Options,
 	if err != nil {
 		return err
 	}
-	switch show.json {
-	case "":
-	case "-":
-		return writeJSON(out, report)
-	default:
-		file, err := os.Create(show.json)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(writeJSON(file, report), file.Close()); err != nil {
-			return err
-		}
+	return show.write(out, report)
+}
+
+func benchmarkMeasurementsCommand() *cobra.Command {
+	var (
+		o    benchmark.MeasureOptions
+		show showBenchmark
+	)
+	c := &cobra.Command{
+		Use:   "measurements",
+		Short: "Tell how repeatable the measurements of this machine are",
+		Long: `Tell how repeatable the measurements of this machine are.
+
+A network and one of twice the multiply-accumulates are trained briefly and
+profiled in turn, each run with the same seed in a process of its own, as a study
+does it. The report tells by how much each metric varies from run to run, which
+spread the single measurements claimed, and how often the network of twice the
+work ranked above the other one.
+
+Whatever else runs on the machine disturbs it, as it disturbs a study.`,
+		Example: `  lemonade benchmark measurements
+  lemonade benchmark measurements --times 20 --data cifar10 --json out.json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.Times < 1 {
+				return fmt.Errorf("times: %d must be 1 or more", o.Times)
+			}
+			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
+			return benchmarkMeasurements(c.Context(), c.OutOrStdout(), o, show)
+		},
 	}
-	return report.Write(out, show.markdown)
+	f := c.Flags()
+	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
+	f.IntVar(&o.Times, "times", 10, "runs of each of the two networks")
+	f.DurationVar(&o.Profile, "profile", 0, "time for the measurement of inference in each run (default as in a study)")
+	show.flags(f)
+	return c
+}
+
+// benchmarkMeasurements reports on the runs that there are when it is interrupted
+// too: they are not kept for another time.
+func benchmarkMeasurements(ctx context.Context, out io.Writer, o benchmark.MeasureOptions, show showBenchmark) error {
+	report, err := benchmark.Measure(ctx, o)
+	stopped := errors.Is(err, context.Canceled)
+	switch {
+	case err != nil && !stopped:
+		return err
+	case len(report.Networks) == 0 || len(report.Networks[0].Runs) == 0:
+		return errors.New("interrupted before there was anything to report; the same command begins anew")
+	}
+	if err := show.write(out, report); err != nil {
+		return err
+	}
+	if stopped {
+		return errors.New("interrupted: the report is of the runs up to here; the same command begins anew")
+	}
+	return nil
 }
 
 func writeJSON(w io.Writer, v any) error {

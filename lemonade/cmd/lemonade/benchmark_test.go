@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lemo-nade/lemonade/lemonade/benchmark"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // TestBenchmarkProposers runs an arm on the real data, reports on it without
@@ -54,6 +55,46 @@ func TestBenchmarkProposers(t *testing.T) {
 	}
 }
 
+// TestBenchmarkMeasurements runs the two networks twice with the real worker.
+func TestBenchmarkMeasurements(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report.json")
+	out, err := terminal(t, "benchmark", "measurements", "--times", "2", "--profile", "200ms", "--json", file, "--markdown")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"double, run 2 of 2: latency", "| latency_p95 |", "of 2 |"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report benchmark.MeasureReport
+	if err := json.Unmarshal(written, &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Networks) != 2 || report.Engine == "" || report.Device == "" || report.Profile != 0.2 {
+		t.Fatalf("report %s", written)
+	}
+	for _, n := range report.Networks {
+		if len(n.Runs) != 2 {
+			t.Errorf("%s: %d runs, want 2", n.Name, len(n.Runs))
+		}
+		for i, run := range n.Runs {
+			for _, m := range []trial.Metric{trial.Latency, trial.Throughput, trial.InferenceEnergy, trial.TrainingTime, trial.PeakMemory} {
+				if v := run[m]; !(v.Value > 0) || v.Method == "" {
+					t.Errorf("%s, run %d: %s is %+v", n.Name, i+1, m, v)
+				}
+			}
+		}
+		if a, b := n.Runs[0][trial.Accuracy], n.Runs[1][trial.Accuracy]; a.Value != b.Value {
+			t.Errorf("%s: accuracies %v and %v of one seed", n.Name, a.Value, b.Value)
+		}
+	}
+}
+
 func TestParseSeeds(t *testing.T) {
 	for text, want := range map[string][]int64{"1": {1}, "3": {1, 2, 3}, "3,": {3}, "5,2, 9": {5, 2, 9}} {
 		if got, err := parseSeeds(text); err != nil || !cmp.Equal(got, want) {
@@ -81,6 +122,17 @@ func TestBenchmarkRefuses(t *testing.T) {
 		{"--arms random,random", "twice"},
 	} {
 		args := append([]string{"benchmark", "proposers", "--studies", t.TempDir()}, strings.Fields(c.args)...)
+		if _, err := terminal(t, args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v does not say %s", c.args, err, c.want)
+		}
+	}
+	for _, c := range []struct{ args, want string }{
+		{"--times 0", "times: 0"},
+		{"--profile -1s", "profile: -1s"},
+		{"--profile soon", `"soon"`},
+		{"--data mnist", "digits"},
+	} {
+		args := append([]string{"benchmark", "measurements"}, strings.Fields(c.args)...)
 		if _, err := terminal(t, args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not say %s", c.args, err, c.want)
 		}
