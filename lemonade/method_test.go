@@ -416,3 +416,43 @@ func TestReplay(t *testing.T) {
 		}
 	}
 }
+
+// A start that learned next to nothing is followed by the network that the rule
+// book begins with, once; a start that learned is not.
+func TestBadStart(t *testing.T) {
+	for _, c := range []struct {
+		accuracy float64
+		want     []string
+	}{
+		{0.2, []string{"openai", "rulebook", "openai", "openai"}}, // of ten classes
+		{0.4, []string{"openai", "openai", "openai", "openai"}},
+	} {
+		talk(t, widening)
+		o := llmOptions(t)
+		o.Evaluator = scripted(func(j trial.Job) trial.Result {
+			r := measured(j)
+			a := r.Metrics[trial.Accuracy]
+			a.Value = c.accuracy
+			r.Metrics[trial.Accuracy] = a
+			return r
+		})
+		s := open(t, "start", o)
+		var notes []string
+		run(t, s, 4, func(e lemonade.Event) {
+			if e.Kind == lemonade.Note {
+				notes = append(notes, e.Text)
+			}
+		})
+		var got []string
+		for _, x := range s.Trials() {
+			got = append(got, x.Proposer)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("accuracy %v: %s", c.accuracy, diff)
+		}
+		second := s.Trials()[1]
+		if again := second.Proposer == "rulebook"; again && (second.Parent != 0 || len(second.Commands) > 0 || !strings.Contains(strings.Join(notes, "\n"), "begins anew")) {
+			t.Errorf("begun anew with parent %d, commands %v, notes %q", second.Parent, second.Commands, notes)
+		}
+	}
+}

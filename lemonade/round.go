@@ -97,7 +97,7 @@ func (d *round) begin(ctx context.Context) error {
 		return fmt.Errorf("trial %d: the expert system: %w", d.ID, err)
 	}
 	switch {
-	case d.settings.without(Loop):
+	case d.settings.without(Loop), d.badStart():
 		advice = expert.Advice{}
 	case d.settings.without(Expert):
 		best, _ := d.objective.Best(d.history)
@@ -111,6 +111,31 @@ func (d *round) begin(ctx context.Context) error {
 	}
 	d.emit(Event{Kind: Began, Trial: d.Trial})
 	return nil
+}
+
+// learned is the least accuracy, in multiples of chance, of a network that is worth
+// a search of its neighbours; ours.
+const learned = 3
+
+// badStart reports whether all that a language model's study has found so far
+// learned next to nothing, and the network that the rule book begins with was not
+// tried. That comes next then: changed a little at a time, a network that does not
+// learn was seen to keep a search at the bottom for all its rounds.
+func (d *round) badStart() bool {
+	complete := d.history.Complete()
+	if d.fallback == nil || len(complete) == 0 {
+		return false
+	}
+	classes := len(d.info.ClassNames)
+	seed, err := arch.Parse(arch.Seed(d.info.Shape, classes), d.info.Shape, classes)
+	if err != nil {
+		return false
+	}
+	hash := seed.Network.Hash()
+	return !slices.ContainsFunc(d.history, func(t trial.Trial) bool { return t.Hash == hash }) &&
+		!slices.ContainsFunc(complete, func(t trial.Trial) bool {
+			return t.Metrics[trial.Accuracy].Value*float64(classes) >= learned
+		})
 }
 
 // placebo draws as many commands as the expert gave, without looking.
@@ -160,6 +185,10 @@ func (d *round) reflect(ctx context.Context) error {
 func (d *round) propose(ctx context.Context) error {
 	if n := len(d.Attempts); n > 0 && d.Attempts[n-1].State == trial.Complete { // interrupted before it was accepted
 		return d.acceptAgain(ctx)
+	}
+	if len(d.Attempts) == 0 && !d.settings.without(Loop) && d.badStart() {
+		d.note("trial %d: nothing so far learned much, the rule book begins anew", d.ID)
+		return d.ask(ctx, d.fallback, 0, 0)
 	}
 	last := repairs
 	if d.settings.without(Repair) {

@@ -164,7 +164,7 @@ func (scripted) Describe() evaluate.Description { return evaluate.Description{En
 func measured(j trial.Job) trial.Result {
 	p := float64(j.Network.Costs().Params)
 	return trial.Result{State: trial.Complete, Metrics: trial.Metrics{
-		trial.Accuracy:        {Value: p / (p + 1000), Method: trial.MethodCounted},
+		trial.Accuracy:        {Value: p / (p + 100), Method: trial.MethodCounted},
 		trial.InferenceEnergy: {Value: p * 1e-6, Unit: "J", Method: trial.MethodEstimate},
 		trial.Latency:         {Value: p * 1e-4, Unit: "ms", Method: trial.MethodTimed},
 		trial.TrainingEnergy:  {Value: 0.01, Unit: "kWh", Method: trial.MethodEstimate},
