@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,22 +30,13 @@ func parseCell(s string) ([3][]edge, error) {
 		}
 		for j, e := range edges {
 			op, source, _ := strings.Cut(e, "~")
-			if source != fmt.Sprint(j) || !known(op) {
+			if source != fmt.Sprint(j) || !slices.Contains(cellOps, op) {
 				return cell, fmt.Errorf("cell %q: edge %q; want one of %v and ~%d", s, e, cellOps, j)
 			}
 			cell[i] = append(cell[i], edge{op, j})
 		}
 	}
 	return cell, nil
-}
-
-func known(op string) bool {
-	for _, o := range cellOps {
-		if o == op {
-			return true
-		}
-	}
-	return false
 }
 
 // nasbench201 returns the program of the NAS-Bench-201 network with that cell
