@@ -3,7 +3,7 @@ package profile
 import (
 	"context"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +25,7 @@ type choice struct {
 	batch int
 	run   func() error
 	each  time.Duration // of one run, undisturbed
+	timed bool          // whether each is more than the time of the last run to warm up
 	err   error         // why the batch cannot be run
 }
 
@@ -75,7 +76,7 @@ func (p *protocol) fastest(ctx context.Context) (best *choice, tried string, err
 			rates = append(rates, fmt.Sprintf("%d: %.4g", c.batch, c.rate()))
 		}
 	}
-	return best, "batches tried, in samples/s at best: " + strings.Join(rates, ", "), nil
+	return best, "batches tried, in samples/s: " + strings.Join(rates, ", "), nil
 }
 
 // affords reports whether a batch may be tried, and leaves the windows their share of
@@ -112,31 +113,28 @@ func (p *protocol) try(ctx context.Context, batch int, best *choice) (*choice, e
 
 // warm compiles the network for a batch and warms it up.
 func (p *protocol) warm(ctx context.Context, batch int) *choice {
-	c := &choice{batch: batch, each: math.MaxInt64}
+	c := &choice{batch: batch}
 	c.run, c.err = p.compile(batch)
 	for n := 0; n < warmBatches && c.err == nil; n++ {
-		c.err = c.once(ctx)
+		c.each, c.err = timed(ctx, c.run)
 	}
 	return c
 }
 
-// time runs the batch for some time.
+// time sets each to the median of some runs, the least where it is called again:
+// whatever disturbs runs makes them longer.
 func (c *choice) time(ctx context.Context) error {
-	start := time.Now()
-	for n := 0; n < tryRuns || time.Since(start) < tryTime; n++ {
-		if err := c.once(ctx); err != nil {
+	var took []time.Duration
+	for start := time.Now(); len(took) < tryRuns || time.Since(start) < tryTime; {
+		each, err := timed(ctx, c.run)
+		if err != nil {
 			return err
 		}
+		took = append(took, each)
+	}
+	slices.Sort(took)
+	if m := took[len(took)/2]; !c.timed || m < c.each {
+		c.each, c.timed = m, true
 	}
 	return nil
-}
-
-// once runs the batch and keeps its shortest time, since whatever disturbs a run
-// makes it longer.
-func (c *choice) once(ctx context.Context) error {
-	took, err := timed(ctx, c.run)
-	if err == nil {
-		c.each = min(c.each, took)
-	}
-	return err
 }

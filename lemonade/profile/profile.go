@@ -12,20 +12,22 @@
 //     the budget then has left beside another compiling. It is run alone until a
 //     tenth of that is over, at least three times, to warm up; then each run is
 //     timed, until the quarter is over, at least 10 and at most 5000 times. latency
-//     is the median, latency_p95 and latency_p99 are percentiles by nearest rank;
-//     where there were too few runs to tell one from the maximum, its quality says
-//     so.
+//     is the median, and its spread the sample standard deviation of the medians of
+//     ten stretches of the runs; latency_p95 and latency_p99 are percentiles by
+//     nearest rank; where there were too few runs to tell one from the maximum, its
+//     quality says so.
 //  2. The batch. The network is compiled for batches of 64 and warmed up by two
 //     runs. Then four times as many are tried, and four times as many again, for as
 //     long as that makes it faster by 5 % or more; where 256 does not, 16 and 4 are
 //     tried in the same way. A try times the best so far, compiles for the other,
 //     warms it up by two runs and times it; before it takes the place of the best,
-//     that is timed once more. To time is to run for 0.15 s, three times or more; the
-//     shortest run counts, since other programs can only make it longer. A batch is
-//     only tried where the longest compiling so far and these runs still fit into the
-//     budget beside the share of the windows, which is 40 %. Batches that do not fit
-//     into a CPU's memory would end the process, so there 256 is the largest, else
-//     4096; a batch that fails is passed over.
+//     that is timed once more. To time is to take the median of the runs of 0.15 s,
+//     three or more, and the least of these where it is done again, since other
+//     programs can only make it longer. A batch is only tried where the longest
+//     compiling so far and these runs still fit into the budget beside the share of
+//     the windows, which is 40 %. Batches that do not fit into a CPU's memory would
+//     end the process, so there 256 is the largest, else 4096; a batch that fails is
+//     passed over.
 //  3. Throughput and energy. The fastest batch is run without a pause through
 //     windows of equal length that fill the rest of the budget: three, or as many,
 //     up to ten, as can each last 50 steps of the meter. None is shorter than five
@@ -153,7 +155,7 @@ func (p *protocol) latency(ctx context.Context) error {
 		}
 		ms = append(ms, took.Seconds()*1000)
 	}
-	spread := deviation(ms)
+	spread := deviation(blockMedians(ms))
 	slices.Sort(ms)
 	latency := trial.Measurement{Value: median(ms), Unit: "ms", Method: trial.MethodTimed, Spread: spread, Note: fmt.Sprintf("batch 1, %d runs", len(ms))}
 	p.metrics[trial.Latency] = latency

@@ -155,7 +155,7 @@ func TestMeasure(t *testing.T) {
 		if e.Method != "fake" || e.Note != want || e.Quality != "" || e.Low != nil {
 			t.Errorf("inference_energy: %+v, want the note\n%s", e, want)
 		}
-		if note := metrics[trial.Throughput].Note; !strings.HasSuffix(note, "; batches tried, in samples/s at best: 64: 6154, 256: 8649") {
+		if note := metrics[trial.Throughput].Note; !strings.HasSuffix(note, "; batches tried, in samples/s: 64: 6154, 256: 8649") {
 			t.Errorf("throughput's note: %q", note)
 		}
 		if synced != 2*minWindows {
@@ -436,6 +436,33 @@ func TestMeasureErrors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A few runs that had to wait do not make the median look unsure.
+func TestBlockMedians(t *testing.T) {
+	x := make([]float64, 95)
+	for i := range x {
+		x[i] = 2 + float64(i%3)/100
+		if i%10 == 7 {
+			x[i] = 500
+		}
+	}
+	medians := blockMedians(x)
+	if len(medians) != blocks {
+		t.Fatalf("%d blocks", len(medians))
+	}
+	if d := deviation(medians); *d > 0.01 {
+		t.Errorf("spread %v of medians %v", *d, medians)
+	}
+	for i := range x { // a drift shows
+		x[i] += float64(i)
+	}
+	if d := deviation(blockMedians(x)); *d < 20 {
+		t.Errorf("spread %v of a drift over 95", *d)
+	}
+	if got := blockMedians([]float64{3, 1}); !cmp.Equal(got, []float64{3, 1}) {
+		t.Errorf("fewer runs than blocks: %v", got)
+	}
 }
 
 func TestStatistics(t *testing.T) {

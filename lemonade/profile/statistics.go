@@ -1,6 +1,9 @@
 package profile
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 func mean(x []float64) float64 {
 	sum := 0.0
@@ -8,6 +11,24 @@ func mean(x []float64) float64 {
 		sum += v
 	}
 	return sum / float64(len(x))
+}
+
+// blocks is how many stretches of the latency's runs are held against each other.
+const blocks = 10
+
+// blockMedians returns the medians of that many consecutive parts of x, as equal
+// as they can be. How they differ says how well the median of x repeats, which the
+// deviation of single runs does not: a few that had to wait make that many times
+// the value.
+func blockMedians(x []float64) []float64 {
+	n := min(blocks, len(x))
+	medians := make([]float64, n)
+	for i := range medians {
+		part := slices.Clone(x[i*len(x)/n : (i+1)*len(x)/n])
+		slices.Sort(part)
+		medians[i] = median(part)
+	}
+	return medians
 }
 
 // deviation returns the sample standard deviation, or nil for fewer than two values.

@@ -149,7 +149,7 @@ type Measurement struct {
 	Value   float64  `json:"value"`
 	Unit    string   `json:"unit"`
 	Method  string   `json:"method"`
-	Spread  *float64 `json:"spread"`            // sample standard deviation over the windows or samples; null where there was only one
+	Spread  *float64 `json:"spread"`            // sample standard deviation over windows or stretches of runs, of a share its binomial standard error; null where there was only one
 	Low     *float64 `json:"low,omitempty"`     // of the band that the method, being an estimate or a prediction, leaves open
 	High    *float64 `json:"high,omitempty"`    // of that band
 	Idle    *float64 `json:"idle,omitempty"`    // how much of the value the idle machine would have used in the same time

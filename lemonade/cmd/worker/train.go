@@ -184,14 +184,14 @@ func (t *trainee) tell(p trial.Progress) {
 	_ = t.out.send(trial.Envelope{Progress: &p})
 }
 
-// counted are the measurements that are counts over a whole split, so without a
-// spread: the number of samples says how sure they are.
+// counted are the measurements that are counts over a whole split. The spread of a
+// share is its binomial standard error.
 func counted(m *engine.Model) trial.Metrics {
 	share := func(value float64, n int, split string) trial.Measurement {
-		sigma := math.Sqrt(value * (1 - value) / float64(n)) // of a binomial share
+		sigma := math.Sqrt(value * (1 - value) / float64(n))
 		return trial.Measurement{
-			Value: value, Method: trial.MethodCounted,
-			Note: fmt.Sprintf("%d of %d %s samples; binomial standard error %.2g", int(math.Round(value*float64(n))), n, split, sigma),
+			Value: value, Method: trial.MethodCounted, Spread: &sigma,
+			Note: fmt.Sprintf("%d of %d %s samples; the spread is the binomial standard error", int(math.Round(value*float64(n))), n, split),
 		}
 	}
 	return trial.Metrics{
