@@ -101,7 +101,7 @@ func (m machine) openRAPL() (Meter, error) {
 	if memories > 0 {
 		r.note = fmt.Sprintf("CPU: whole processor, packages %d, and its memory; other programs are counted too", packages)
 	}
-	r.stop = poll(r.unseen/4, func() {
+	r.stop = poll(max(r.unseen/4, raplStep), func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		_ = r.update() // a failure shows at the next Read, or was made good before it
