@@ -23,4 +23,5 @@ type Event struct {
 	Trial    trial.Trial
 	Progress *trial.Progress
 	Text     string
+	Trials   int // that the run goes to, as in RunOptions; 0 where it is not known
 }

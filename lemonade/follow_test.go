@@ -76,9 +76,7 @@ func TestFollow(t *testing.T) {
 		case lemonade.Ended:
 			line += " " + string(e.Trial.State)
 		}
-		if len(events) == 0 || events[len(events)-1] != line { // progress is told until it is another
-			events = append(events, line)
-		}
+		events = append(events, line)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func (s *Study) checkMeter(about evaluate.Description) error {
 			s.name, about.Meter, trial.MethodNVML)
 	}
 	for _, m := range []trial.Metric{trial.InferenceEnergy, trial.TrainingEnergy} {
-		if method := s.objective.Methods[m]; method != "" && method != about.Meter {
+		if method := s.Objective().Methods[m]; method != "" && method != about.Meter {
 			return fmt.Errorf("study %q has its %s by %s, and here it would be by %s: such values do not rank together. Set LEMONADE_METER=%s where this machine has that, or begin a study of another name",
 				s.name, m, method, about.Meter, method)
 		}
@@ -110,18 +110,18 @@ func (s *Study) checkMeter(about evaluate.Description) error {
 func (s *Study) static(p *arch.Program) (metrics trial.Metrics, broken string) {
 	metrics = trial.Static(p.Network.Costs())
 	var faults []string
-	for _, name := range append(s.objective.Boards(), s.settings.Boards...) {
+	for _, name := range append(s.Objective().Boards(), s.settings.Boards...) {
 		board, err := device.Lookup(name)
 		if err != nil { // refused when the study was created
 			continue
 		}
 		predicted, err := board.Predict(p.Network)
 		maps.Copy(metrics, predicted)
-		if err != nil && slices.Contains(s.objective.Boards(), name) {
+		if err != nil && slices.Contains(s.Objective().Boards(), name) {
 			faults = append(faults, err.Error())
 		}
 	}
-	if reason := s.objective.Infeasible(metrics); reason != "" {
+	if reason := s.Objective().Infeasible(metrics); reason != "" {
 		faults = append([]string{reason}, faults...)
 	}
 	return metrics, strings.Join(faults, "; ")
@@ -131,7 +131,7 @@ func (s *Study) static(p *arch.Program) (metrics trial.Metrics, broken string) {
 func (s *Study) stops() limits {
 	stops := limits{}
 	for _, m := range []trial.Metric{trial.TrainingEnergy, trial.TrainingTime, trial.CO2e} {
-		if v, ok := s.objective.Limits[m]; ok {
+		if v, ok := s.Objective().Limits[m]; ok {
 			stops[m] = v
 		}
 	}

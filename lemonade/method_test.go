@@ -375,6 +375,7 @@ func TestReplay(t *testing.T) {
 		State         trial.State
 		Hash, Program string
 		Metrics       trial.Metrics
+		Quality       *trial.Quality
 		Effectiveness *float64
 		Commands      []trial.Command
 		Lessons       string
@@ -382,7 +383,7 @@ func TestReplay(t *testing.T) {
 	}
 	rows := func(h trial.History) (out []row) {
 		for _, tr := range h {
-			r := row{State: tr.State, Hash: tr.Hash, Program: tr.Program.Source, Metrics: tr.Metrics, Effectiveness: tr.Effectiveness, Commands: tr.Commands}
+			r := row{State: tr.State, Hash: tr.Hash, Program: tr.Program.Source, Metrics: tr.Metrics, Quality: tr.Quality, Effectiveness: tr.Effectiveness, Commands: tr.Commands}
 			if tr.Lessons != nil {
 				r.Lessons = tr.Lessons.Text
 			}

@@ -8,6 +8,7 @@ import (
 type Report struct {
 	Name        string         `json:"name"`
 	Data        string         `json:"data"`
+	Classes     []string       `json:"classes"` // their names, by label
 	Proposer    string         `json:"proposer"`
 	Model       string         `json:"model"` // the language model; "" without one
 	Seed        int64          `json:"seed"`
@@ -43,6 +44,7 @@ type TrialReport struct {
 	Curve         []trial.Epoch      `json:"curve"`
 	Seconds       map[string]float64 `json:"seconds"`       // of the evaluation, by phase
 	Forecast      *trial.Forecast    `json:"forecast"`      // of the training; null where it did not come past its first epoch
+	Quality       *trial.Quality     `json:"quality"`       // the confusion matrix and some mistakes; null where the network was not trained and measured
 	Differs       []string           `json:"differs"`       // what was measured otherwise than the study's, and is not ranked
 	Effectiveness *float64           `json:"effectiveness"` // null where it is unknown
 	Weights       string             `json:"weights"`
@@ -52,16 +54,16 @@ type TrialReport struct {
 func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
-		Name: s.name, Data: s.Data(), Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
+		Name: s.name, Data: s.Data(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
 		Trials: []TrialReport{}, Front: append([]int{}, s.Front()...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
-		Account: s.settings.account(), Methods: s.objective.Methods,
+		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
 	for _, t := range trials {
 		row := TrialReport{
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
 			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics,
-			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Differs: append([]string{}, s.objective.Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
+			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source

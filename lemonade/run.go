@@ -85,7 +85,7 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	if err != nil {
 		return err // the trial stays Running: the next run takes it up again
 	}
-	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast
+	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
 	for name, m := range result.Metrics {
 		t.Metrics[name] = m
 	}
@@ -102,7 +102,7 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 	t.Ended = time.Now()
 	if t.State == trial.Complete {
-		if r.objective.Fix(t.Metrics) { // the first measured trial fixes the anchors, for good
+		if r.fix(t.Metrics) { // the first measured trial fixes the anchors, for good
 			if err := r.store.SetState(context.WithoutCancel(ctx), r.name, []byte(asJSON(r.objective))); err != nil {
 				return err
 			}
@@ -119,4 +119,11 @@ func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 	}
 	r.emit(Event{Kind: Ended, Trial: *t})
 	return r.keepFront(ctx)
+}
+
+// fix completes the objective, which others may be reading.
+func (r *runner) fix(m trial.Metrics) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.objective.Fix(m)
 }

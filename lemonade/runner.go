@@ -35,6 +35,7 @@ type runner struct {
 	data      trial.Data
 	ahead     ahead
 	telling   sync.Mutex
+	word      word
 	closers   []func() error
 }
 
@@ -48,6 +49,11 @@ func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) 
 		return nil, err
 	}
 	r.closers = append(r.closers, unlock)
+	r.word.Trials = o.Trials
+	if err := s.store.Tell(s.name, r.word.Runner); err != nil {
+		r.close()
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			r.close()
@@ -156,14 +162,15 @@ func (r *runner) close() {
 	}
 }
 
-// emit tells the caller, one event at a time.
+// emit tells the caller, one event at a time, and those who follow the run.
 func (r *runner) emit(e Event) {
-	if r.run.On == nil {
-		return
-	}
 	r.telling.Lock()
 	defer r.telling.Unlock()
-	r.run.On(e)
+	r.leaveWord(e)
+	if r.run.On != nil {
+		e.Trials = r.run.Trials
+		r.run.On(e)
+	}
 }
 
 // undone is the id of the first trial that has not ended, or of the next one.

@@ -19,16 +19,16 @@ import (
 
 // Study is one search, kept on disk under its name.
 type Study struct {
-	name      string
-	dir       string
-	store     *record.Store
-	options   Options // as given to Open, for what is not stored
-	settings  settings
-	info      datasets.Info
-	objective objective.Objective
+	name     string
+	dir      string
+	store    *record.Store
+	options  Options // as given to Open, for what is not stored
+	settings settings
+	info     datasets.Info
 
-	mu     sync.Mutex // guards trials: a running study may prepare one while it trains another
-	trials trial.History
+	mu        sync.Mutex          // a running study may prepare a trial while it trains another, and be looked at
+	objective objective.Objective // only the goroutine that runs the study writes it, so that it alone may read it without mu
+	trials    trial.History
 }
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
@@ -198,7 +198,11 @@ func (s *Study) Info() datasets.Info { return s.info }
 
 // Objective is what it is looking for, anchors included once the first trial has
 // been measured.
-func (s *Study) Objective() objective.Objective { return s.objective }
+func (s *Study) Objective() objective.Objective {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.objective
+}
 
 // Refresh reads the trials again: another process may be running the study.
 func (s *Study) Refresh(ctx context.Context) error {
@@ -206,12 +210,13 @@ func (s *Study) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(stored.State, &s.objective); err != nil {
+	var o objective.Objective
+	if err := json.Unmarshal(stored.State, &o); err != nil {
 		return fmt.Errorf("study %q: its stored objective: %w", s.name, err)
 	}
 	trials, err := s.store.Trials(ctx, s.name)
 	s.mu.Lock()
-	s.trials = trials
+	s.objective, s.trials = o, trials
 	s.mu.Unlock()
 	return err
 }
@@ -234,15 +239,15 @@ func (s *Study) put(t trial.Trial) {
 }
 
 // Front lists the ids of the trials on the Pareto front, best first metric first.
-func (s *Study) Front() []int { return s.objective.Front(s.Trials()) }
+func (s *Study) Front() []int { return s.Objective().Front(s.Trials()) }
 
 // Hypervolume is the share of the reference box that the front dominates, 0..1.
-func (s *Study) Hypervolume() float64 { return s.objective.Hypervolume(s.Trials()) }
+func (s *Study) Hypervolume() float64 { return s.Objective().Hypervolume(s.Trials()) }
 
 // Best is the complete trial of highest effectiveness, if there is one.
 func (s *Study) Best() (trial.Trial, bool) {
 	trials := s.Trials()
-	id, ok := s.objective.Best(trials)
+	id, ok := s.Objective().Best(trials)
 	if !ok {
 		return trial.Trial{}, false
 	}

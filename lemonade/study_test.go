@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
@@ -63,6 +65,17 @@ func TestStudyOnDigits(t *testing.T) {
 				t.Errorf("trial %d: %s = %+v, want a value in %q with its method", tr.ID, m, got, info.Unit)
 			}
 		}
+		if tr.Quality == nil || tr.Quality.Classes != len(s.Info().ClassNames) {
+			t.Errorf("trial %d: by class %+v", tr.ID, tr.Quality)
+		}
+	}
+	var report lemonade.Report
+	text, err := json.Marshal(s.Report())
+	if err := errors.Join(err, json.Unmarshal(text, &report)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s.Trials()[0].Quality, report.Trials[0].Quality); diff != "" || len(report.Classes) != 10 {
+		t.Errorf("the report has the classes %q, and by class (-trial +report):\n%s", report.Classes, diff)
 	}
 
 	best, ok := s.Best()
@@ -163,7 +176,8 @@ func (scripted) Describe() evaluate.Description { return evaluate.Description{En
 // measured gives a network a plausible result that follows from its size.
 func measured(j trial.Job) trial.Result {
 	p := float64(j.Network.Costs().Params)
-	return trial.Result{State: trial.Complete, Metrics: trial.Metrics{
+	quality := trial.NewQuality(10, []trial.Answer{{True: 3, Predicted: int(p) % 10, Confidence: 0.5}})
+	return trial.Result{State: trial.Complete, Quality: quality, Metrics: trial.Metrics{
 		trial.Accuracy:        {Value: p / (p + 100), Method: trial.MethodCounted},
 		trial.InferenceEnergy: {Value: p * 1e-6, Unit: "J", Method: trial.MethodEstimate},
 		trial.Latency:         {Value: p * 1e-4, Unit: "ms", Method: trial.MethodTimed},

@@ -168,20 +168,24 @@ func TestAugmentation(t *testing.T) {
 func TestEvaluationPads(t *testing.T) {
 	m := train(t, smallJob(t, 1))
 	const count = 301 // the batch is 256
-	loss, accuracy, err := m.evaluate(t.Context(), count, func(k int) int32 { return int32(k) })
+	got, err := m.evaluate(t.Context(), count, func(k int) int32 { return int32(k) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lossSum, hits float64
+	var want evaluated
 	for k := range count {
-		l, a, err := m.evaluate(t.Context(), 1, func(int) int32 { return int32(k) })
+		one, err := m.evaluate(t.Context(), 1, func(int) int32 { return int32(k) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		lossSum, hits = lossSum+l, hits+a
+		want.loss += one.loss / count
+		want.accuracy += one.accuracy
+		one.answers[0].Index = k
+		want.answers = append(want.answers, one.answers...)
 	}
-	if math.Abs(loss-lossSum/count) > 1e-5 || accuracy != hits/count {
-		t.Errorf("loss %v, accuracy %v; one by one %v, %v", loss, accuracy, lossSum/count, hits/count)
+	want.accuracy /= count
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(evaluated{}), cmpopts.EquateApprox(0, 1e-5)); d != "" {
+		t.Errorf("(-one by one +together):\n%s", d)
 	}
 }
 

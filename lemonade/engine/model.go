@@ -34,6 +34,8 @@ type Model struct {
 	batch   int           // of evaluation
 	exec    *model.Exec   // of evaluation
 	others  []*model.Exec // of predictors
+
+	answers []trial.Answer // to the validation samples
 }
 
 // evaluationBatch keeps activations small enough for caches and memory.
@@ -74,14 +76,18 @@ func (m *Model) logits(indices *Node) *Node {
 	return ConvertDType(b.forward(m.data.plain(indices)), dtypes.Float32)
 }
 
-// evaluation returns the sum of losses and the count of hits over the first
-// valid samples of a batch.
+// evaluation returns in one vector, since each output is a transfer, the sum of
+// losses and the count of hits over the first valid samples of a batch, then the
+// answer to each sample, then the probability of each answer.
 func (m *Model) evaluation(_ *model.Scope, indices, valid *Node) *Node {
 	logits, labels := m.logits(indices), m.data.labelsOf(indices)
 	position := Iota(indices.Graph(), indices.Shape(), 0)
 	counts := LessThan(position, valid)
 	masked := func(x *Node) *Node { return ReduceAllSum(Where(counts, x, ZerosLike(x))) }
-	return Stack([]*Node{masked(crossEntropy(logits, labels, 0)), masked(right(logits, labels))}, 0)
+	sums := Stack([]*Node{masked(crossEntropy(logits, labels, 0)), masked(right(logits, labels))}, 0)
+	classes := ConvertDType(ArgMax(logits, -1, dtypes.Int32), dtypes.Float32)
+	confidence := Exp(ReduceMax(LogSoftmax(logits, -1), -1))
+	return Concatenate([]*Node{sums, classes, confidence}, 0)
 }
 
 func (m *Model) compile() error {
@@ -91,13 +97,19 @@ func (m *Model) compile() error {
 	})
 }
 
-// evaluate returns the mean loss and the share of hits over samples [0, count),
-// where index names the k-th of them.
-func (m *Model) evaluate(ctx context.Context, count int, index func(k int) int32) (loss, accuracy float64, err error) {
+// evaluated is what an evaluation counts over samples.
+type evaluated struct {
+	loss, accuracy float64 // the mean, and the share of hits
+	answers        []trial.Answer
+}
+
+// evaluate classifies samples [0, count), where index names the k-th of them.
+func (m *Model) evaluate(ctx context.Context, count int, index func(k int) int32) (evaluated, error) {
+	var out evaluated
 	indices := make([]int32, m.batch)
 	for from := 0; from < count; from += m.batch {
 		if err := ctx.Err(); err != nil {
-			return 0, 0, err
+			return evaluated{}, err
 		}
 		valid := min(m.batch, count-from)
 		for k := range indices {
@@ -108,42 +120,57 @@ func (m *Model) evaluate(ctx context.Context, count int, index func(k int) int32
 			if err != nil {
 				return err
 			}
-			sums, err := tensors.CopyFlatData[float32](outputs[0])
+			values, err := tensors.CopyFlatData[float32](outputs[0])
 			if err != nil {
 				return err
 			}
-			loss += float64(sums[0])
-			accuracy += float64(sums[1])
+			out.loss += float64(values[0])
+			out.accuracy += float64(values[1])
+			classes, confidence := values[2:2+m.batch], values[2+m.batch:]
+			for k := range valid {
+				out.answers = append(out.answers, trial.Answer{
+					Index: from + k, True: int(m.data.labels[indices[k]]), Predicted: int(classes[k]), Confidence: float64(confidence[k]),
+				})
+			}
 			return outputs[0].FinalizeAll()
 		})
 		if err != nil {
-			return 0, 0, err
+			return evaluated{}, err
 		}
 	}
-	return loss / float64(count), accuracy / float64(count), nil
+	out.loss /= float64(count)
+	out.accuracy /= float64(count)
+	return out, nil
 }
 
 // Validate classifies every validation sample and sets Accuracy, Loss and Validated.
 func (m *Model) Validate(ctx context.Context) error {
 	count := m.data.count() - m.data.fit
-	loss, accuracy, err := m.evaluate(ctx, count, func(k int) int32 { return int32(m.data.fit + k) })
+	got, err := m.evaluate(ctx, count, func(k int) int32 { return int32(m.data.fit + k) })
 	if err != nil {
 		return err
 	}
-	m.Loss, m.Accuracy, m.Validated = loss, accuracy, count
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	m.Loss, m.Accuracy, m.Validated, m.answers = got.loss, got.accuracy, count, got.answers
+	if math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0) {
 		return fmt.Errorf("%w on the validation samples", ErrNaN)
 	}
 	return nil
 }
 
 // countTraining sets TrainAccuracy and Trained.
-func (m *Model) countTraining(ctx context.Context) (err error) {
+func (m *Model) countTraining(ctx context.Context) error {
 	m.Trained = min(m.data.fit, trainAccuracySamples)
-	_, m.TrainAccuracy, err = m.evaluate(ctx, m.Trained, func(k int) int32 {
+	got, err := m.evaluate(ctx, m.Trained, func(k int) int32 {
 		return int32(k * m.data.fit / m.Trained)
 	})
+	m.TrainAccuracy = got.accuracy
 	return err
+}
+
+// Quality tells what the last Validate has counted class by class. Which data it was
+// is left to the caller to say.
+func (m *Model) Quality() *trial.Quality {
+	return trial.NewQuality(m.net.Classes, m.answers)
 }
 
 // Predictor compiles inference for a batch size. Each call of run classifies the

@@ -101,6 +101,62 @@ func TestDigits(t *testing.T) {
 	}
 }
 
+// TestQuality demands that the counts by class are those of the accuracy, of the set's
+// own labels, after a training and after loading.
+func TestQuality(t *testing.T) {
+	job := smallJob(t, 3)
+	m := train(t, job)
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := m.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := testEngine(t).Load(path, job.Network, job.Set, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(loaded.Close)
+	if err := loaded.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q := m.Quality()
+	if d := cmp.Diff(q, loaded.Quality()); d != "" {
+		t.Errorf("the loaded model (-trained +loaded):\n%s", d)
+	}
+
+	var labels []int
+	samples := map[int]int{}
+	for _, k := range job.Set.Validate() {
+		labels = append(labels, int(job.Set.Train.Labels[k]))
+		samples[int(job.Set.Train.Labels[k])]++
+	}
+	right, sum := 0, 0
+	got := map[int]int{}
+	for _, r := range q.Recalls() {
+		right, sum, got[r.Class] = right+r.Right, sum+r.Samples, r.Samples
+	}
+	if sum != len(labels) || sum != m.Validated || float64(right)/float64(sum) != m.Accuracy || q.Classes != 10 {
+		t.Errorf("%d of %d right in %d classes; the accuracy is %v of %d", right, sum, q.Classes, m.Accuracy, m.Validated)
+	}
+	if d := cmp.Diff(samples, got); d != "" {
+		t.Errorf("samples by class (-set +counted):\n%s", d)
+	}
+	wrong := map[[2]int]int{}
+	for _, a := range q.Mistakes {
+		if a.True != labels[a.Index] || a.Predicted == a.True || a.Confidence <= 0.1 || a.Confidence > 1 {
+			t.Errorf("mistake %+v; the label is %d", a, labels[a.Index])
+		}
+		wrong[[2]int{a.True, a.Predicted}]++
+	}
+	if len(q.Mistakes) != min(sum-right, 40) || len(q.Mistakes) == 0 {
+		t.Errorf("%d mistakes are kept of %d", len(q.Mistakes), sum-right)
+	}
+	for _, c := range q.Confusions() {
+		if n := wrong[[2]int{c.True, c.Predicted}]; n > c.Count || sum-right <= 40 && n != c.Count {
+			t.Errorf("%d of the mistakes kept are %d for %d, the matrix has %d", n, c.True, c.Predicted, c.Count)
+		}
+	}
+}
+
 // TestDeterminism demands the same weights, bit for bit, from the same seed, and
 // others from another.
 func TestDeterminism(t *testing.T) {

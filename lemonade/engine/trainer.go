@@ -118,7 +118,7 @@ func (t *trainer) compile(ctx context.Context) error {
 	if err := t.model.compile(); err != nil {
 		return err
 	}
-	_, _, err = t.model.evaluate(ctx, 1, func(int) int32 { return 0 })
+	_, err = t.model.evaluate(ctx, 1, func(int) int32 { return 0 })
 	return err
 }
 

@@ -47,6 +47,13 @@ func conformance(t *testing.T, e Evaluator) {
 		if a := got.Metrics[trial.Accuracy].Value; a < 0.8 || a > 1 {
 			t.Errorf("accuracy %v of a network that can learn the digits", a)
 		}
+		right, samples := 0, 0
+		for _, r := range got.Quality.Recalls() {
+			right, samples = right+r.Right, samples+r.Samples
+		}
+		if a := got.Metrics[trial.Accuracy].Value; samples == 0 || float64(right)/float64(samples) != a || got.Quality.Data != job.Data.Fingerprint {
+			t.Errorf("%d of %d right by class, of %q; the accuracy is %v, the data %q", right, samples, got.Quality.Data, a, job.Data.Fingerprint)
+		}
 		for name, want := range trial.Static(job.Network.Costs()) {
 			if got := got.Metrics[name]; got.Value != want.Value || got.Method != trial.MethodStatic {
 				t.Errorf("%s is %+v, want %+v", name, got, want)

@@ -40,7 +40,7 @@ func (e recorded) Evaluate(ctx context.Context, job trial.Job, _ func(trial.Prog
 	}
 	t := e.history[i]
 	out := trial.Result{
-		State: t.State, Reason: t.Reason, Metrics: trial.Metrics{}, Curve: slices.Clone(t.Curve), Seconds: maps.Clone(t.Seconds), Forecast: t.Forecast,
+		State: t.State, Reason: t.Reason, Metrics: trial.Metrics{}, Curve: slices.Clone(t.Curve), Seconds: maps.Clone(t.Seconds), Forecast: t.Forecast, Quality: t.Quality,
 		Device: e.about.Device, Engine: e.about.Engine,
 	}
 	if _, trained := t.Metrics[trial.Accuracy]; trained && t.State == trial.Infeasible {

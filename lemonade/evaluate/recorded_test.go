@@ -40,9 +40,10 @@ func TestRecorded(t *testing.T) {
 	}
 	curve := []trial.Epoch{{Epoch: 1, Loss: 2}}
 	seconds := map[string]float64{trial.PhaseTrain: 3}
+	quality := trial.NewQuality(10, []trial.Answer{{Index: 0, True: 3, Predicted: 8, Confidence: 0.5}})
 	h := trial.History{
 		{ID: 1, State: trial.Invalid, Reason: "no program"},
-		{ID: 2, State: trial.Complete, Program: small, Metrics: metrics(0.5, small), Curve: curve, Seconds: seconds},
+		{ID: 2, State: trial.Complete, Program: small, Metrics: metrics(0.5, small), Curve: curve, Seconds: seconds, Quality: quality},
 		{ID: 3, State: trial.Complete, Program: &slower, Metrics: metrics(0.6, small)},
 		{ID: 4, State: trial.Failed, Reason: "nan: the loss was not a number", Program: middle, Metrics: trial.Static(middle.Network.Costs()), Curve: curve},
 		{ID: 5, State: trial.Infeasible, Reason: "latency is above its limit", Program: large, Metrics: metrics(0.7, large)},
@@ -63,7 +64,7 @@ func TestRecorded(t *testing.T) {
 		p    *arch.Program
 		want trial.Result
 	}{
-		{"complete", small, trial.Result{State: trial.Complete, Metrics: only(0.5), Curve: curve, Seconds: seconds}},
+		{"complete", small, trial.Result{State: trial.Complete, Metrics: only(0.5), Curve: curve, Seconds: seconds, Quality: quality}},
 		{"another recipe", &slower, trial.Result{State: trial.Complete, Metrics: only(0.6)}},
 		{"failed", middle, trial.Result{State: trial.Failed, Reason: "nan: the loss was not a number", Metrics: trial.Metrics{}, Curve: curve}},
 		{"infeasible", large, trial.Result{State: trial.Complete, Metrics: only(0.7)}},

@@ -1,16 +1,21 @@
 package record
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/gofrs/flock"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // ErrRunning is returned for a study that is being run already.
@@ -61,14 +66,16 @@ func (s *Store) Run(name string) (unlock func() error, err error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(s.dir, "locks")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	path := s.runFile(name, ".lock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("record: locking study %q: %w", name, err)
 	}
-	path := filepath.Join(dir, name+".lock")
 	lock := flock.New(path)
-	ok, err := lock.TryLock()
-	if err != nil {
+	// Running holds the lock for the moment in which it looks.
+	patient, cancel := context.WithTimeout(context.Background(), glance)
+	defer cancel()
+	ok, err := lock.TryLockContext(patient, glance/10)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("record: locking study %q: %w", name, err)
 	}
 	if !ok {
@@ -80,8 +87,75 @@ func (s *Store) Run(name string) (unlock func() error, err error) {
 	}
 	// The content only helps people; the lock is the operating system's, and the
 	// file stays, since removing it would let two hold locks of the same name.
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	err = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644)
+	if err == nil {
+		err = s.Tell(name, Runner{})
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("record: locking study %q: %w", name, err), lock.Unlock())
 	}
 	return lock.Unlock, nil
+}
+
+// glance is how long Run waits for those who only look whether the study is run.
+const glance = 200 * time.Millisecond
+
+func (s *Store) runFile(name, extension string) string {
+	return filepath.Join(s.dir, "locks", name+extension)
+}
+
+// Runner is what whoever runs a study tells of the run, for those who watch it.
+type Runner struct {
+	PID      int             `json:"pid"`
+	Trials   int             `json:"trials,omitempty"`   // that the run goes to; 0 where it is not known yet
+	Trial    int             `json:"trial,omitempty"`    // that Progress is of
+	Progress *trial.Progress `json:"progress,omitempty"` // nil where nothing is trained
+}
+
+// Tell leaves word of the run for [Store.Running]. Only the caller that holds the
+// lock of [Store.Run] may tell. It is no part of the record: it is not kept when
+// the machine stops.
+func (s *Store) Tell(name string, r Runner) error {
+	r.PID = os.Getpid()
+	text, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("record: telling of study %q: %w", name, err)
+	}
+	// Renamed, so that nobody reads half of it.
+	path := s.runFile(name, ".run")
+	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
+		return fmt.Errorf("record: telling of study %q: %w", name, err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Running reports whether this process or another one runs the study, and what it
+// has told of the run.
+func (s *Store) Running(name string) (r Runner, running bool, err error) {
+	if err := CheckName(name); err != nil {
+		return r, false, err
+	}
+	path := s.runFile(name, ".lock")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return r, false, nil // it was never run
+	}
+	lock := flock.New(path)
+	free, err := lock.TryRLock()
+	if err != nil {
+		return r, false, fmt.Errorf("record: looking who runs study %q: %w", name, err)
+	}
+	if free {
+		return r, false, lock.Unlock()
+	}
+	text, err := os.ReadFile(s.runFile(name, ".run"))
+	if errors.Is(err, os.ErrNotExist) { // it began this very moment
+		return r, true, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		err = fmt.Errorf("record: looking who runs study %q: %w", name, err)
+	}
+	return r, true, err
 }

@@ -6,6 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 func TestCheckName(t *testing.T) {
@@ -75,5 +80,80 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "locks", name+".lock")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRunning(t *testing.T) {
+	dir := t.TempDir()
+	s, other := open(t, dir), open(t, dir)
+	is := func(when string, want Runner, running bool) {
+		t.Helper()
+		for _, reader := range []*Store{s, other} {
+			got, ok, err := reader.Running("a")
+			if err != nil || ok != running {
+				t.Fatalf("%s: running %v, %v; want %v", when, ok, err, running)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", when, diff)
+			}
+		}
+	}
+	is("never run", Runner{}, false)
+	unlock, err := s.Run("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is("begun", Runner{PID: os.Getpid()}, true)
+	told := Runner{Trials: 6, Trial: 2, Progress: &trial.Progress{Phase: trial.PhaseTrain, Done: 0.5}}
+	if err := s.Tell("a", told); err != nil {
+		t.Fatal(err)
+	}
+	told.PID = os.Getpid()
+	is("told", told, true)
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	is("ended", Runner{}, false)
+	if unlock, err = other.Run("a"); err != nil {
+		t.Fatal(err)
+	}
+	is("run again, what was told before is gone", Runner{PID: os.Getpid()}, true)
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Running("../a"); err == nil {
+		t.Error("a study with a bad name can be looked at")
+	}
+}
+
+// TestRunningNeverRefuses holds that looking whether a study is run does not keep
+// anybody from running it.
+func TestRunningNeverRefuses(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	stop := make(chan struct{})
+	defer close(stop)
+	for range 4 {
+		watcher := open(t, dir)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _, _ = watcher.Running("a")
+					time.Sleep(time.Millisecond)
+				}
+			}
+		}()
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		unlock, err := s.Run("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unlock(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -77,8 +77,12 @@ func full(t testing.TB, id int) (trial.Trial, []trial.Attempt) {
 			trial.InferenceEnergy: {Value: 5e-324, Unit: "J", Method: trial.MethodEstimate, Low: &spread, High: &effectiveness, Idle: &spread, Quality: "short"},
 			trial.MACs:            {Value: 1 << 53, Method: trial.MethodStatic},
 		},
-		Curve:         []trial.Epoch{{Epoch: 1, Loss: 2.3, TrainAccuracy: 0.1, Accuracy: 0.2, Seconds: 1.25}, {Epoch: 2, Loss: 1.1}},
-		Forecast:      &trial.Forecast{Energy: 1e-6, Seconds: 2, Error: &spread},
+		Curve:    []trial.Epoch{{Epoch: 1, Loss: 2.3, TrainAccuracy: 0.1, Accuracy: 0.2, Seconds: 1.25}, {Epoch: 2, Loss: 1.1}},
+		Forecast: &trial.Forecast{Energy: 1e-6, Seconds: 2, Error: &spread},
+		Quality: &trial.Quality{
+			Data: "digits:0123/split1/whole", Classes: 10, Confusion: []trial.Confused{{True: 3, Predicted: 3, Count: 14}, {True: 3, Predicted: 8, Count: 1}},
+			Mistakes: []trial.Answer{{Index: 7, True: 3, Predicted: 8, Confidence: 0.9312}},
+		},
 		Effectiveness: &effectiveness, Weights: "weights/3.bin",
 		Started: time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC), Ended: time.Date(2026, 3, 4, 5, 7, 8, 0, time.UTC),
 	}, attempts
@@ -111,7 +115,7 @@ func TestRoundTrip(t *testing.T) {
 
 	// Saving again replaces all but the attempts.
 	second.Metrics = trial.Metrics{trial.Loss: {Value: 1, Unit: "nats", Method: trial.MethodCounted}}
-	second.Effectiveness, second.Curve, second.State, second.Program = nil, nil, trial.Failed, nil
+	second.Effectiveness, second.Curve, second.Quality, second.State, second.Program = nil, nil, nil, trial.Failed, nil
 	changed := second
 	changed.Attempts = nil
 	save(t, s, "a", changed)

@@ -76,6 +76,7 @@ var migrations = []string{
 	ALTER TABLE attempts ADD COLUMN plan TEXT NOT NULL DEFAULT 'null';   -- JSON`,
 
 	`ALTER TABLE trials ADD COLUMN forecast TEXT NOT NULL DEFAULT 'null'; -- JSON: of the training, after its first epoch
+	ALTER TABLE trials ADD COLUMN quality TEXT NOT NULL DEFAULT 'null';   -- JSON: confusion matrix without zeros, and some mistakes
 	ALTER TABLE metrics ADD COLUMN low REAL;                              -- of an estimate's band, in the value's unit
 	ALTER TABLE metrics ADD COLUMN high REAL;                             -- likewise
 	ALTER TABLE metrics ADD COLUMN idle REAL;                             -- how much of the value the idle machine would have used

@@ -44,18 +44,19 @@ func (s *Store) SaveTrial(ctx context.Context, study string, t trial.Trial) erro
 		lessons, err := jsonText("lessons", t.Lessons, err)
 		seconds, err := jsonText("seconds", t.Seconds, err)
 		forecast, err := jsonText("forecast", t.Forecast, err)
+		quality, err := jsonText("quality", t.Quality, err)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
 				hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
 				started = excluded.started, ended = excluded.ended, program = excluded.program, commands = excluded.commands,
 				costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds,
-				forecast = excluded.forecast`,
+				forecast = excluded.forecast, quality = excluded.quality`,
 			study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
-			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast)
+			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
 		if err != nil {
 			return err
 		}
@@ -149,14 +150,14 @@ func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Tri
 func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.History, error) {
 	var h trial.History
 	at := map[int]int{} // place of each id in h
-	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast
+	const columns = `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality
 		FROM trials WHERE study = ?1 AND (?2 = 0 OR id = ?2) ORDER BY id`
 	err := each(ctx, tx, columns, study, id, func(scan func(...any) error) error {
 		var t trial.Trial
-		var started, ended, commands, costs, curve, dropped, niche, lessons, seconds, forecast string
+		var started, ended, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality string
 		var program sql.NullString
 		if err := scan(&t.ID, &t.State, &t.Reason, &t.Proposer, &t.Parent, &t.Hash, &t.Key, &t.Effectiveness, &t.Runs, &t.Weights,
-			&started, &ended, &program, &commands, &costs, &curve, &dropped, &niche, &lessons, &seconds, &forecast); err != nil {
+			&started, &ended, &program, &commands, &costs, &curve, &dropped, &niche, &lessons, &seconds, &forecast, &quality); err != nil {
 			return err
 		}
 		var err error
@@ -172,6 +173,7 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 		err = fromJSON("lessons", lessons, &t.Lessons, err)
 		err = fromJSON("seconds", seconds, &t.Seconds, err)
 		err = fromJSON("forecast", forecast, &t.Forecast, err)
+		err = fromJSON("quality", quality, &t.Quality, err)
 		var err1, err2 error
 		t.Started, err1 = parseTime(started)
 		t.Ended, err2 = parseTime(ended)

@@ -136,6 +136,7 @@ type Result struct {
 	Curve    []Epoch            `json:"curve,omitempty"`
 	Seconds  map[string]float64 `json:"seconds,omitempty"` // by phase
 	Forecast *Forecast          `json:"forecast,omitempty"`
-	Device   string             `json:"device,omitempty"` // what it ran on
+	Quality  *Quality           `json:"quality,omitempty"` // of a network that was trained and measured
+	Device   string             `json:"device,omitempty"`  // what it ran on
 	Engine   string             `json:"engine,omitempty"`
 }

@@ -141,6 +141,7 @@ type Trial struct {
 	Curve         []Epoch            `json:"curve,omitempty"`
 	Seconds       map[string]float64 `json:"seconds,omitempty"`       // of the evaluation, by phase
 	Forecast      *Forecast          `json:"forecast,omitempty"`      // of the training, where it came past its first epoch
+	Quality       *Quality           `json:"quality,omitempty"`       // nil where the network was not trained and measured
 	Effectiveness *float64           `json:"effectiveness,omitempty"` // nil where it is unknown
 	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
 	Started       time.Time          `json:"started"`

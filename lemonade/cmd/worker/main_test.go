@@ -84,10 +84,11 @@ func TestGuarded(t *testing.T) {
 }
 
 func TestCounted(t *testing.T) {
+	of := func(v float64) *float64 { return &v }
 	got := counted(&engine.Model{Accuracy: 0.9, Validated: 100, TrainAccuracy: 0.5, Trained: 400, Loss: 0.25})
 	want := trial.Metrics{
-		trial.Accuracy:      {Value: 0.9, Method: "counted", Note: "90 of 100 validation samples; binomial standard error 0.03"},
-		trial.TrainAccuracy: {Value: 0.5, Method: "counted", Note: "200 of 400 training samples; binomial standard error 0.025"},
+		trial.Accuracy:      {Value: 0.9, Method: "counted", Spread: of(0.03), Note: "90 of 100 validation samples; the spread is the binomial standard error"},
+		trial.TrainAccuracy: {Value: 0.5, Method: "counted", Spread: of(0.025), Note: "200 of 400 training samples; the spread is the binomial standard error"},
 		trial.Loss:          {Value: 0.25, Unit: "nats", Method: "counted", Note: "mean over 100 validation samples"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -61,7 +61,7 @@ func train(ctx context.Context, in <-chan []byte, out *wire) error {
 	case err != nil:
 		result.State, result.Reason = trial.Failed, reason(err)
 	default:
-		result.Metrics = finite(t.metrics)
+		result.Metrics, result.Quality = finite(t.metrics), t.quality
 	}
 	t.clock.begin("")
 	result.Curve, result.Seconds, result.Forecast = t.curve, t.clock.seconds, t.forecast
@@ -79,6 +79,7 @@ type trainee struct {
 	metrics  trial.Metrics
 	curve    []trial.Epoch
 	forecast *trial.Forecast
+	quality  *trial.Quality
 }
 
 // badData marks an error of the data set.
@@ -123,6 +124,8 @@ func (t *trainee) run(ctx context.Context) error {
 	}
 	t.forecast = t.watch.judged()
 	maps.Copy(t.metrics, counted(model))
+	t.quality = model.Quality()
+	t.quality.Data = t.job.Data.Fingerprint
 
 	if t.job.Weights != "" {
 		if err := os.MkdirAll(filepath.Dir(t.job.Weights), 0o755); err != nil {

@@ -127,7 +127,8 @@ func result(t *testing.T, messages []trial.Envelope, state trial.State) (trial.R
 
 func TestTrain(t *testing.T) {
 	const epochs = 8
-	messages, at := talk(t, []string{backend(t), "LEMONADE_PUE=7", "LEMONADE_CPU_TDP=100/1"}, digitsJob(t, epochs), "train")
+	job := digitsJob(t, epochs)
+	messages, at := talk(t, []string{backend(t), "LEMONADE_PUE=7", "LEMONADE_CPU_TDP=100/1"}, job, "train")
 	got, told := result(t, messages, trial.Complete)
 	if len(got.Curve) != epochs || got.Reason != "" {
 		t.Errorf("%d epochs, reason %q", len(got.Curve), got.Reason)
@@ -146,6 +147,18 @@ func TestTrain(t *testing.T) {
 		t.Errorf("co2e %+v of %v kWh", co2e, used.Value)
 	}
 
+	// The matrix counts every validation sample, and its diagonal is the accuracy.
+	right, sum := 0, 0
+	for _, r := range got.Quality.Recalls() {
+		right, sum = right+r.Right, sum+r.Samples
+	}
+	if accuracy := got.Metrics[trial.Accuracy].Value; sum != 143 || float64(right)/143 != accuracy {
+		t.Errorf("%d of %d right by the matrix; the accuracy is %v", right, sum, accuracy)
+	}
+	if q := got.Quality; q.Data != job.Data.Fingerprint || q.Classes != 10 || len(q.Mistakes) != min(sum-right, 40) {
+		t.Errorf("of %q, %d classes, %d mistakes kept of %d", q.Data, q.Classes, len(q.Mistakes), sum-right)
+	}
+
 	// The first epoch is like the others but for what it warms up.
 	if told == nil || got.Forecast == nil || told.Energy != got.Forecast.Energy || told.Error != nil || got.Forecast.Error == nil {
 		t.Fatalf("forecast %+v, in the end %+v", told, got.Forecast)
@@ -155,12 +168,12 @@ func TestTrain(t *testing.T) {
 	}
 
 	// Every moment since the first message is in one phase.
-	sum := 0.0
+	all := 0.0
 	for _, seconds := range got.Seconds {
-		sum += seconds
+		all += seconds
 	}
-	if whole := (at[len(at)-1] - at[0]).Seconds(); math.Abs(sum-whole) > 0.1 {
-		t.Errorf("the phases add up to %.3f s of %.3f s: %v", sum, whole, got.Seconds)
+	if whole := (at[len(at)-1] - at[0]).Seconds(); math.Abs(all-whole) > 0.1 {
+		t.Errorf("the phases add up to %.3f s of %.3f s: %v", all, whole, got.Seconds)
 	}
 	for _, phase := range []string{trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseEvaluate, trial.PhaseProfile} {
 		if got.Seconds[phase] <= 0 {
@@ -196,7 +209,7 @@ func TestTrainStopsAtLimits(t *testing.T) {
 			t.Errorf("%s %+v", name, got.Metrics[name])
 		}
 	}
-	if _, ok := got.Metrics[trial.Accuracy]; ok {
+	if _, ok := got.Metrics[trial.Accuracy]; ok || got.Quality != nil {
 		t.Error("it has an accuracy, as if it had been trained")
 	}
 	if note := got.Metrics[trial.TrainingEnergy].Note; !strings.Contains(note, "PUE 2.00") {
