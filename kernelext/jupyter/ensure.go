@@ -138,6 +138,10 @@ func (e *Env) steps() ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
+	source, err := e.sourceState()
+	if err != nil {
+		return nil, err
+	}
 	return []step{{
 		what:    "installing JupyterLab in a Python environment of its own (250 MB, once)",
 		stamp:   filepath.Join(e.root, "venv", ".lemonade"),
@@ -156,6 +160,12 @@ func (e *Env) steps() ([]step, error) {
 		version: tools + " " + e.module,
 		product: filepath.Join(e.dataDir(), "kernels", "gonb", "kernel.json"),
 		do:      e.installKernel,
+	}, {
+		what:    "building the Lemonade kernel",
+		stamp:   filepath.Join(e.kernelDir(), ".lemonade"),
+		version: source,
+		product: filepath.Join(e.kernelDir(), "kernel.json"),
+		do:      e.buildKernel,
 	}}, nil
 }
 

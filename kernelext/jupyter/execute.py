@@ -26,11 +26,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
-# GoNB counts a cell as good in these cases; only its standard error tells.
+# GoNB counts a cell as good in these cases; only its standard error tells. The
+# Lemonade kernel does so where a shell command has failed.
 FALSE_SUCCESS = re.compile(
     r"^(?:exit status [1-9]\d*|signal: .*|.*unknown or not implemented yet.*)$", re.MULTILINE
 )
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+# Those that run Go; a notebook that names none was written for the first.
+KERNELS = {"lemonade": "Go (Lemonade)", "gonb": "Go (gonb)"}
 
 # The page without the scripts that nbconvert takes from the network.
 PAGE = """{% extends 'lab/index.html.j2' %}
@@ -97,6 +101,9 @@ def watch_parent():
 def main(source, executed, page, seconds):
     threading.Thread(target=watch_parent, daemon=True).start()
     nb = nbformat.read(source, as_version=4)
+    kernel = nb.metadata.get("kernelspec", {}).get("name", "lemonade")
+    if kernel not in KERNELS:
+        sys.exit(f'its kernel is "{kernel}": open it in JupyterLab and choose {" or ".join(KERNELS.values())}')
     code = [i for i, c in enumerate(nb.cells) if c.cell_type == "code" and c.source.strip()]
     at = {"cell": None}
 
@@ -114,7 +121,7 @@ def main(source, executed, page, seconds):
         nb,
         timeout=seconds,
         startup_timeout=120,
-        kernel_name="gonb",
+        kernel_name=kernel,
         record_timing=False,
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(source))}},
         on_cell_execute=begin,

@@ -21,8 +21,13 @@ func ensure(t *testing.T) *Env {
 	return e
 }
 
-func write(t *testing.T, cells ...string) string {
+// write writes a notebook for a kernel, or for none in particular where that is "".
+func write(t *testing.T, kernel string, cells ...string) string {
 	t.Helper()
+	metadata := map[string]any{}
+	if kernel != "" {
+		metadata["kernelspec"] = map[string]any{"name": kernel, "display_name": kernel}
+	}
 	type cell struct {
 		Type     string         `json:"cell_type"`
 		ID       string         `json:"id"`
@@ -35,7 +40,7 @@ func write(t *testing.T, cells ...string) string {
 	for i, source := range cells {
 		all = append(all, cell{"code", "cell" + string(rune('a'+i)), source, map[string]any{}, []any{}, nil})
 	}
-	text, err := json.Marshal(map[string]any{"cells": all, "metadata": map[string]any{}, "nbformat": 4, "nbformat_minor": 5})
+	text, err := json.Marshal(map[string]any{"cells": all, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +73,10 @@ func TestExecute(t *testing.T) {
 	e := ensure(t)
 	out := t.TempDir()
 	var said []string
-	page, err := e.Execute(t.Context(), write(t,
+	page, err := e.Execute(t.Context(), write(t, "",
 		"// Print something\n%%\nfmt.Println(\"the answer:\", 6*7)\nfmt.Fprintln(os.Stderr, \"a warning is no failure; exit status 3 is what it would say\")",
 		"%%\nfmt.Println(os.Getenv(\"LEMONADE_HOME\") != \"\")",
+		"%lemonade help",
 	), out, func(s string) { said = append(said, s) })
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +85,7 @@ func TestExecute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"the answer: 42", "true"} {
+	for _, want := range []string{"the answer: 42", "true", "discover"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -89,7 +95,7 @@ func TestExecute(t *testing.T) {
 			t.Errorf("the page takes something from the network: %s", remote)
 		}
 	}
-	if all := strings.Join(said, "\n"); !strings.Contains(all, "cell 1 of 2: Print something") || !strings.Contains(all, "cell 2 of 2") {
+	if all := strings.Join(said, "\n"); !strings.Contains(all, "cell 1 of 3: Print something") || !strings.Contains(all, "cell 3 of 3") {
 		t.Errorf("no line per cell in:\n%s", all)
 	}
 }
@@ -98,16 +104,24 @@ func TestExecute(t *testing.T) {
 // names the cell, also those that the kernel reports as success.
 func TestFailures(t *testing.T) {
 	e := ensure(t)
-	for name, test := range map[string]struct{ source, want string }{
-		"panic":         {"%%\npanic(\"boom\")", "boom"},
-		"exit":          {"%%\nos.Exit(3)", "exit status 3"},
-		"shell":         {"!exit 4", "exit status 4"},
-		"unknown magic": {"%timeit\n%%\nfmt.Println(1)", "unknown or not implemented"},
-		"compile error": {"%%\nvar x int = \"text\"\nfmt.Println(x)", "cannot use"},
-		"kill":          {"%%\nsyscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Minute)", "signal: killed"},
+	const ours, gonb = "lemonade", "gonb"
+	for _, test := range []struct{ name, kernel, source, want string }{
+		{"panic", ours, "%%\npanic(\"boom\")", "boom"},
+		{"exit", ours, "%%\nos.Exit(3)", "exit status 3"},
+		{"interrupt", ours, "%%\nsyscall.Kill(os.Getpid(), syscall.SIGINT)\ntime.Sleep(time.Minute)", "signal: interrupt"},
+		{"shell", ours, "!exit 4", "exit status 4"},
+		{"shell", gonb, "!exit 4", "exit status 4"},
+		{"interrupted shell", ours, "!kill -INT $$", "signal: interrupt"},
+		{"unknown magic", ours, "%timeit\n%%\nfmt.Println(1)", "there is no magic %timeit"},
+		{"unknown magic", gonb, "%timeit\n%%\nfmt.Println(1)", "unknown or not implemented"},
+		{"unknown word", ours, "%lemonade shwo first", `the nearest is "show"`},
+		{"compile error", ours, "%%\nvar x int = \"text\"\nfmt.Println(x)", "cannot use"},
+		{"kill", ours, "%%\nsyscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Minute)", "signal: killed"},
+		{"input", ours, "import \"github.com/janpfeifer/gonb/gonbui\"\n%%\ngonbui.RequestInput(\"Key: \", true)\nfmt.Scanln()", "nobody is there to answer"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			page, err := e.Execute(t.Context(), write(t, "%%\nfmt.Println(\"first\")", test.source, "%%\nfmt.Println(\"never\" + \" reached\")"),
+		t.Run(test.name+" in "+test.kernel, func(t *testing.T) {
+			t.Parallel()
+			page, err := e.Execute(t.Context(), write(t, test.kernel, "%%\nfmt.Println(\"first\")", test.source, "%%\nfmt.Println(\"never\" + \" reached\")"),
 				t.TempDir(), func(string) {})
 			var failed *CellError
 			if !errors.As(err, &failed) {
@@ -127,11 +141,19 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+func TestOtherKernel(t *testing.T) {
+	e := ensure(t)
+	_, err := e.Execute(t.Context(), write(t, "python3", "print(1)"), t.TempDir(), func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "choose Go (Lemonade)") {
+		t.Errorf("error %v, want one that says which kernel to choose", err)
+	}
+}
+
 // TestCancel holds that a cancelled run ends soon and leaves no cell program behind.
 func TestCancel(t *testing.T) {
 	e := ensure(t)
 	mark := filepath.Join(t.TempDir(), "alive")
-	notebook := write(t, "%%\nfor {\n\tos.WriteFile("+quote(mark)+", nil, 0o644)\n\ttime.Sleep(50 * time.Millisecond)\n}")
+	notebook := write(t, "", "%%\nfor {\n\tos.WriteFile("+quote(mark)+", nil, 0o644)\n\ttime.Sleep(50 * time.Millisecond)\n}")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for ctx.Err() == nil {

@@ -22,9 +22,9 @@ var executePy []byte
 // CellTimeout is how long one cell may take in [Env.Execute].
 const CellTimeout = 20 * time.Minute
 
-// CellError says which cell of a notebook went wrong, and how. GoNB reports some
-// failures as success (an unknown magic, a shell command that fails); they are
-// errors here too.
+// CellError says which cell of a notebook went wrong, and how. A kernel reports some
+// failures as success (GoNB an unknown magic, both a shell command that fails); they
+// are errors here too.
 type CellError struct {
 	Notebook string // path
 	Cell, Of int    // among the code cells that are not empty, from 1
@@ -43,8 +43,8 @@ type event struct {
 	Title, Output, Error string
 }
 
-// Execute runs a notebook from its first cell to its last in a fresh kernel, and
-// writes it to the folder out, as a notebook and as a page that needs nothing
+// Execute runs a notebook from its first cell to its last in a fresh kernel, of the
+// kind that its metadata name, and writes it to the folder out, as a notebook and as a page that needs nothing
 // from the network. It returns the page's path. log is told when a cell begins,
 // and now and then what it says. A cell that goes wrong ends it with a
 // [*CellError].
