@@ -1,49 +1,41 @@
 // Command lemonade discovers neural networks that fit a device, from a terminal.
 //
 //	lemonade notebook quickstart                       set up, run the notebook, write a page
+//	lemonade begin                                     four questions, a forecast, and the line that begins
 //	lemonade discover first --data digits --trials 6   run a study
 //	lemonade show first                                what it found
+//	lemonade choose first                              which network to take, in plain words
+//	lemonade export first                              the study as one file to take away
 //	lemonade setup                                     prepare everything now
 //	lemonade doctor                                    what is here, and what is missing
 //
-// Each command has --help.
+// Each command has --help. All but notebook, setup and benchmark are the same in a
+// notebook: see package kernelext.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lemo-nade/lemonade/kernelext"
+	"github.com/lemo-nade/lemonade/kernelext/jupyter"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := command().ExecuteContext(ctx)
-	switch {
-	case err == nil:
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "lemonade: interrupted; everything up to here is kept, the same command goes on")
-		os.Exit(130)
-	default:
-		fmt.Fprintln(os.Stderr, "lemonade:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(kernelext.Execute(command(), os.Args[1:])) }
 
+// command is the table of commands with those that only a terminal has.
 func command() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "lemonade",
-		Short:         "Discover neural networks that fit a device",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(notebookCommand(), discoverCommand(), showCommand(), setupCommand(), doctorCommand())
-	root.AddCommand(benchmarkCommand())
+	root := kernelext.Command(kernelext.Check{Name: "jupyter", Look: func(context.Context) (string, error) {
+		found, err := jupyter.Status()
+		if err != nil {
+			found = "not set up: lemonade setup does it"
+		}
+		return found, nil
+	}})
+	root.AddCommand(notebookCommand(), setupCommand(), benchmarkCommand())
 	return root
 }
 

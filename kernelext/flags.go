@@ -1,70 +1,23 @@
-package main
+package kernelext
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lemo-nade/lemonade/datasets"
-	"github.com/lemo-nade/lemonade/kernelext"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
-
-func discoverCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "discover NAME",
-		Short: "Run the study NAME, or go on with it where it exists",
-		Long: `Run the study NAME, or go on with it where it exists: --trials is the total.
-
-The options of the study are fixed when it is created; leave them out to go on with
-it. Training runs on a GPU where there is one.
-
-A language model is asked with --proposer openai (OpenAI, or any server that speaks
-its protocol) or --proposer gemini. Its key comes from the environment alone:
-OPENAI_API_KEY, or GEMINI_API_KEY or GOOGLE_API_KEY; a server on this machine needs
-none. OPENAI_BASE_URL and GEMINI_BASE_URL say where another server is, OPENAI_MODEL
-and GEMINI_MODEL which model is asked. LEMONADE_LLM_PRICE=0.25/2.00 sets its price
-(USD per million tokens of prompt and answer) where Lemonade knows none.`,
-		Example: `  lemonade discover first --data digits --trials 6
-  lemonade discover tiny --data cifar10 --trials 20 --prefer deployment --limit model_size=1MB --want latency=5ms:high
-  lemonade discover board --data cifar10 --trials 20 --limit latency@raspberry-pi-5=20ms --location FR
-  lemonade discover cifar --data cifar10 --trials 30 --train-samples 5000 --epochs 3 --proposer openai --max-cost 0.50
-  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 lemonade discover local --data digits --trials 12 --proposer openai --max-tokens 200k
-  lemonade discover placebo --data digits --trials 12 --proposer openai --recipe fixed --without advice --without lessons
-  lemonade discover again --trials 12 --proposer replay --replay local`,
-		Args: cobra.ExactArgs(1),
-	}
-	groups, read := discoverFlags()
-	for _, g := range groups {
-		c.Flags().AddFlagSet(g)
-	}
-	c.Flags().SortFlags = false
-	c.SetUsageFunc(func(c *cobra.Command) error { return usage(c, groups) })
-	c.RunE = func(c *cobra.Command, args []string) error {
-		o, run, err := read()
-		if err != nil {
-			return err
-		}
-		return discover(c.Context(), c.OutOrStdout(), args[0], o, run)
-	}
-	cobra.CheckErr(c.MarkFlagRequired("trials"))
-	return c
-}
 
 // usage prints the flags in their groups.
 func usage(c *cobra.Command, groups []*pflag.FlagSet) error {
@@ -75,6 +28,9 @@ func usage(c *cobra.Command, groups []*pflag.FlagSet) error {
 	}
 	return nil
 }
+
+// Where discoverFlags has the flags that are of a run and not of a study.
+const groupRun, groupCaps = 0, 4
 
 // discoverFlags returns the flags, a set for each heading, and what reads them once
 // they are parsed.
@@ -103,16 +59,16 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f = group("The study")
 	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+strings.Join(datasets.Names(), ", "))
 	f.StringVar(&o.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook); replay with --replay")
-	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+strings.Join(objective.Presets(), ", ")+", or none where the wants say it all (default balanced)")
+	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+presetNames()+", or none where the wants say it all (default balanced)")
 	f.StringArrayVar(&wants, "want", nil, "`METRIC[=TARGET][:PRIORITY]` to improve, such as inference_energy=5mJ:high; may be repeated")
 	f.StringArrayVar(&limits, "limit", nil, "`METRIC=VALUE` that no network may break, such as model_size=1MB, or latency@BOARD=20ms; may be repeated")
-	f.StringSliceVar(&axes, "axes", nil, "`METRIC,METRIC` are the axes of the Pareto front (default "+join(objective.DefaultAxes, ",")+")")
+	f.StringSliceVar(&axes, "axes", nil, "`METRIC,METRIC` are the axes of the Pareto front (default "+strings.Join(texts(objective.DefaultAxes), ",")+")")
 	f.IntVar(&o.TrainSamples, "train-samples", 0, "`N` training samples, drawn evenly from the classes (default all)")
 	f.IntVar(&o.Epochs, "epochs", 0, "`N` epochs per trial (default 10)")
 	f.Int64Var(&o.Seed, "seed", 0, "`N` seeds weights, order and proposals (default 1)")
 	f.StringVar(&o.Recipe, "recipe", "", "`free|fixed`: programs choose how they are trained, or all are trained alike (default free)")
 	f.StringVar(&o.Rules, "rules", "", "`PATH` of a rule book in YAML (default the built-in one)")
-	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+join(lemonade.Parts, ", ")+"; may be repeated")
+	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+strings.Join(texts(lemonade.Parts), ", ")+"; may be repeated")
 	f.StringVar(&o.Replay, "replay", "", "`STUDY` whose answers and measurements are replayed, without a model or training; with --proposer replay")
 
 	f = group("Measurement, fixed with the study")
@@ -140,6 +96,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 		return slices.ContainsFunc(groups, func(g *pflag.FlagSet) bool { return g.Changed(name) })
 	}
 	return groups, func() (lemonade.Options, lemonade.RunOptions, error) {
+		o.Prefer = preset(o.Prefer)
 		faults := []error{parseObjective(&o, wants, limits)}
 		for _, stop := range stops {
 			faults = append(faults, run.Stop.ParseStop(stop))
@@ -161,12 +118,13 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	}
 }
 
-func join[T ~string](names []T, separator string) string {
-	var texts []string
+// texts are the names as strings.
+func texts[T ~string](names []T) []string {
+	var all []string
 	for _, n := range names {
-		texts = append(texts, string(n))
+		all = append(all, string(n))
 	}
-	return strings.Join(texts, separator)
+	return all
 }
 
 // defaultModels names what each provider is asked for where nothing is said.
@@ -210,77 +168,24 @@ func parseObjective(o *lemonade.Options, wants, limits []string) error {
 		faults = append(faults, err)
 		o.Wants = append(o.Wants, w)
 	}
+	var err error
+	o.Limits, err = parseLimits(limits)
+	return errors.Join(append(faults, err)...)
+}
+
+// parseLimits reads limits such as model_size=1MB; nil where there are none.
+func parseLimits(limits []string) (map[trial.Metric]float64, error) {
+	if len(limits) == 0 {
+		return nil, nil
+	}
+	parsed := map[trial.Metric]float64{}
+	var faults []error
 	for _, text := range limits {
 		metric, value, err := objective.ParseLimit(text)
 		faults = append(faults, err)
-		if o.Limits == nil {
-			o.Limits = map[trial.Metric]float64{}
-		}
-		o.Limits[metric] = value
+		parsed[metric] = value
 	}
-	return errors.Join(faults...)
-}
-
-func discover(ctx context.Context, out io.Writer, name string, o lemonade.Options, run lemonade.RunOptions) (err error) {
-	o.Log = progress
-	study, err := lemonade.Open(ctx, name, o)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, study.Close()) }()
-	before := len(study.Trials())
-	run.On = printer()
-	if err := study.Run(ctx, run); err != nil {
-		return err
-	}
-	if n := len(study.Trials()); n == before {
-		fmt.Fprintf(out, "study %s has %d trials already\n", name, n)
-	}
-	fmt.Fprint(out, kernelext.Text(kernelext.ViewOf(study)))
-	page, err := writePage(study)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "chart:", page)
-	return nil
-}
-
-// writePage writes the study's charts beside its database.
-func writePage(study *lemonade.Study) (string, error) {
-	page, err := kernelext.Page(kernelext.ViewOf(study))
-	if err != nil {
-		return "", err
-	}
-	path, err := filepath.Abs(filepath.Join(study.Dir(), study.Name()+".html"))
-	if err != nil {
-		return "", err
-	}
-	return path, os.WriteFile(path, page, 0o644)
-}
-
-// printer tells a terminal what a study does: a line for each thing that
-// happened, and at most one every ten seconds while a network is trained.
-func printer() func(lemonade.Event) {
-	last := time.Now()
-	return func(e lemonade.Event) {
-		switch {
-		case e.Kind == lemonade.Note && e.Trial.ID == 0:
-			return // told by Options.Log already
-		case e.Kind == lemonade.Progress && e.Progress.Report == nil && time.Since(last) < 10*time.Second:
-			return
-		}
-		text := kernelext.Describe(e)
-		if text == "" {
-			return
-		}
-		last = time.Now()
-		progress(text)
-		if e.Kind == lemonade.Began {
-			for _, c := range e.Trial.Commands {
-				progress(fmt.Sprintf("  %s %s: %s", c.Code, c.Text, c.Reason))
-			}
-		}
-	}
+	return parsed, errors.Join(faults...)
 }
 
 // boardNames lists the boards that figures are predicted for.

@@ -1,0 +1,247 @@
+package kernelext
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/expert"
+	"github.com/lemo-nade/lemonade/lemonade/home"
+	"github.com/lemo-nade/lemonade/lemonade/record"
+)
+
+// modulePath is where Lemonade is from.
+const modulePath = "github.com/lemo-nade/lemonade"
+
+// writeBundle writes the whole study into a zip, which appears under its name when it
+// is complete.
+func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".bundle-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	err = errors.Join(zipStudy(ctx, s, file), file.Close())
+	if err == nil {
+		err = os.Chmod(file.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	return err
+}
+
+// zipStudy writes the files of a bundle.
+func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer) error {
+	source, err := record.Open(s.Dir())
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	stored, ok, err := source.Study(ctx, s.Name())
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("study %s is not in %s any more", s.Name(), s.Dir())
+	}
+	settings, err := readStored(stored.Options)
+	if err != nil {
+		return err
+	}
+	var report bytes.Buffer
+	if err := writeJSON(&report, s.Report()); err != nil {
+		return err
+	}
+	v := ViewOf(s)
+	page, err := Page(v)
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{
+		"study.json": report.Bytes(), "options.json": stored.Options, "objective.json": stored.State, "page.html": page,
+		"rulebook.yaml": []byte(expert.DefaultText()), "versions.txt": []byte(versions()),
+	}
+	if settings.Rules != "" {
+		files["rulebook.yaml"] = []byte(settings.Rules)
+	}
+	for _, t := range v.Trials {
+		if t.Program != nil {
+			files[fmt.Sprintf("programs/%d.star", t.ID)] = []byte(strings.TrimRight(t.Program.Source, "\n") + "\n")
+		}
+	}
+	if err := v.addTables(files, "tables/"); err != nil {
+		return err
+	}
+	v.addCharts(files, "charts/")
+	weights, err := addRecord(ctx, stored, v, files)
+	if err != nil {
+		return err
+	}
+	files["README.md"] = []byte(bundleReadme(v, settings))
+	archive := zip.NewWriter(out)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		w, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(files[name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		if err := copyInto(archive, name, weights[name]); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+// addRecord adds a database with this study alone, whose weights lie beside it, and
+// returns where these are now.
+func addRecord(ctx context.Context, study record.Study, v View, files map[string][]byte) (weights map[string]string, err error) {
+	dir, err := os.MkdirTemp("", "lemonade-bundle-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	store, err := record.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	weights = map[string]string{}
+	err = store.CreateStudy(ctx, study)
+	for _, t := range v.Trials {
+		if t.Weights != "" {
+			name := fmt.Sprintf("weights/%s/%d.safetensors", v.Name, t.ID)
+			weights[name], t.Weights = t.Weights, name
+		}
+		err = errors.Join(err, store.SaveTrial(ctx, v.Name, t))
+		for _, a := range t.Attempts {
+			err = errors.Join(err, store.AddAttempt(ctx, v.Name, t.ID, a))
+		}
+	}
+	if err := errors.Join(err, store.Close()); err != nil {
+		return nil, err
+	}
+	files[record.File], err = os.ReadFile(filepath.Join(dir, record.File))
+	return weights, err
+}
+
+// copyInto adds a file to the archive.
+func copyInto(archive *zip.Writer, name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	w, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
+	if err == nil {
+		_, err = io.Copy(w, file)
+	}
+	return err
+}
+
+// versions are those of the programs that wrote the bundle.
+func versions() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "go %s on %s/%s, %d processors\n", strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if info, ok := debug.ReadBuildInfo(); ok {
+		modules := append([]*debug.Module{&info.Main}, info.Deps...)
+		for _, m := range modules {
+			if m.Path == modulePath {
+				fmt.Fprintf(&b, "%s %s\n", m.Path, m.Version)
+			}
+		}
+		for _, setting := range info.Settings {
+			if strings.HasPrefix(setting.Key, "vcs.") {
+				fmt.Fprintf(&b, "%s %s\n", setting.Key, setting.Value)
+			}
+		}
+	}
+	if dir, err := home.Module(); err == nil {
+		text, _ := os.ReadFile(filepath.Join(dir, "go.mod")) // without it there is less to tell
+		for _, m := range regexp.MustCompile(`(?m)^\s+(github\.com/gomlx/\S+ v\S+)`).FindAllSubmatch(text, -1) {
+			fmt.Fprintf(&b, "%s\n", m[1])
+		}
+	}
+	return b.String()
+}
+
+// bundleReadme says what is in a bundle and how to use it.
+func bundleReadme(v View, s stored) string {
+	name := shellWord(v.Name)
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Study %s on %s\n\n%s\n\n", v.Name, v.Data, v.summary())
+	if cards := v.cardsText(" --studies ."); cards != "" {
+		fmt.Fprintf(&b, "```\n%s```\n\n", cards)
+	}
+	fmt.Fprintf(&b, `The commands are run in this folder, with [Lemonade](https://%s).
+
+## Look at it
+
+    lemonade show %s --studies .
+    lemonade choose %s --studies .
+
+or open page.html in a browser.
+
+## Repeat it from the record, without training or a language model
+
+    lemonade discover again --proposer replay --replay %s --trials %d --studies .
+
+## Run it anew
+
+    %s
+
+The data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
+long as the measurements lead to the same commands; energies and times are those of
+the machine that it runs on.
+`, modulePath, name, name, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), s.Fingerprint)
+	b.WriteString(`
+## What is here
+
+| file | what |
+|---|---|
+| lemonade.db | the record, in SQLite: trials, programs, prompts, answers, measurements |
+| study.json | all of that as JSON |
+| options.json, objective.json, rulebook.yaml | what the study was asked for |
+| programs/ | the program of each trial, in Starlark |
+| weights/ | the trained weights of the networks on the front, in safetensors |
+| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs |
+| charts/, page.html | the charts |
+| versions.txt | what wrote this |
+`)
+	return b.String()
+}
+
+// doneOf counts the trials that a replay can repeat.
+func doneOf(v View) int {
+	n := 0
+	for _, t := range v.Trials {
+		if t.State.Done() {
+			n++
+		}
+	}
+	return max(n, 1)
+}

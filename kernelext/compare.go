@@ -1,0 +1,278 @@
+package kernelext
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Compare displays two or more trials of a study side by side: what each metric is
+// and by how much it differs from the first one's, what changes in the program, and
+// the networks drawn.
+func Compare(s Study, ids ...int) error { return compare(os.Stdout, s, ids) }
+
+func compareCommand() *cobra.Command {
+	var dir string
+	c := inStudies(&cobra.Command{
+		Use:   "compare NAME ID ID [ID…]",
+		Short: "Set trials of the study NAME side by side: metrics, programs and networks",
+		Long: `Set trials of the study NAME side by side: what each metric is and by how much it
+differs from the first one's, what changes in the program, and the networks drawn.
+✓ marks the better value, and those within ` + sameWithin() + ` of it.`,
+		Example: "  lemonade compare first 3 7",
+		Args:    cobra.MinimumNArgs(3),
+	}, &dir)
+	completeTrials(c, &dir)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		var ids []int
+		for _, text := range args[1:] {
+			id, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("trial %q is not a number such as 3", text)
+			}
+			ids = append(ids, id)
+		}
+		return withStudy(c.Context(), args[0], dir, func(s *lemonade.Study) error { return compare(c.OutOrStdout(), s, ids) })
+	}
+	return c
+}
+
+func compare(out io.Writer, s Study, ids []int) error {
+	c, err := comparisonOf(ViewOf(s), ids)
+	if err == nil {
+		display(out, c.text(), c.html())
+	}
+	return err
+}
+
+// comparison is trials side by side.
+type comparison struct {
+	view   View
+	trials trial.History
+}
+
+// compareMost is how many trials have room side by side.
+const compareMost = 6
+
+func comparisonOf(v View, ids []int) (comparison, error) {
+	c := comparison{view: v}
+	if len(ids) < 2 || len(ids) > compareMost {
+		return c, fmt.Errorf("compare: %d trials: name 2 to %d", len(ids), compareMost)
+	}
+	var faults []error
+	for i, id := range ids {
+		t, err := v.trial(id)
+		faults = append(faults, err)
+		if slices.Contains(ids[:i], id) {
+			faults = append(faults, fmt.Errorf("compare: trial %d is named twice", id))
+		}
+		c.trials = append(c.trials, t)
+	}
+	return c, errors.Join(faults...)
+}
+
+// sameWithin is the change that counts as none, for people.
+func sameWithin() string { return fmt.Sprintf("%.0f %%", 100*trial.SameWithin) }
+
+// about says what a trial is in the study: "complete · on the front · by rulebook".
+func (c comparison) about(t trial.Trial) string {
+	parts := []string{string(t.State)}
+	if slices.Contains(c.view.Objective.Front(c.view.Trials), t.ID) {
+		parts = append(parts, "on the front")
+	}
+	if best, ok := c.view.Objective.Best(c.view.Trials); ok && best == t.ID {
+		parts = append(parts, "most effective")
+	}
+	parts = append(parts, "by "+t.Proposer)
+	if t.Parent > 0 {
+		parts = append(parts, fmt.Sprintf("changed from trial %d", t.Parent))
+	}
+	if all := codes(t); all != "" {
+		parts = append(parts, "asked for "+all)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// comparedCell is a metric of one trial.
+type comparedCell struct {
+	value  string
+	change string // against the first trial
+	best   bool
+}
+
+// comparedRow is a metric of all the trials.
+type comparedRow struct {
+	metric trial.Metric // "" of the effectiveness
+	name   string
+	wanted bool // the study is after it
+	cells  []comparedCell
+}
+
+// rows are the metrics that any of the trials has.
+func (c comparison) rows() []comparedRow {
+	found := map[trial.Metric]bool{}
+	for _, t := range c.trials {
+		for m := range objective.MetricsOf(t) {
+			found[m] = true
+		}
+	}
+	concerns := c.view.Objective.Concerns()
+	rows := []comparedRow{{name: "effectiveness", wanted: true, cells: c.effectiveness()}}
+	for _, info := range trial.Ordered(maps.Keys(found)) {
+		rows = append(rows, comparedRow{info.Metric, words(info.Metric), slices.Contains(concerns, info.Metric), c.cells(info)})
+	}
+	return rows
+}
+
+func (c comparison) effectiveness() []comparedCell {
+	cells := make([]comparedCell, len(c.trials))
+	best, known, same := 0.0, 0, 0
+	for i, t := range c.trials {
+		cells[i].value = score(t)
+		if t.Effectiveness != nil {
+			known++
+			best = max(best, *t.Effectiveness)
+		}
+	}
+	for i, t := range c.trials {
+		if t.Effectiveness == nil {
+			continue
+		}
+		if cells[i].best = *t.Effectiveness > best*(1-trial.SameWithin); cells[i].best {
+			same++
+		}
+		if first := c.trials[0].Effectiveness; first != nil && i > 0 {
+			cells[i].change = change(*first, *t.Effectiveness)
+		}
+	}
+	return unmarked(cells, same == known)
+}
+
+// unmarked takes the marks away where there is nothing to choose between.
+func unmarked(cells []comparedCell, all bool) []comparedCell {
+	for i := range cells {
+		cells[i].best = cells[i].best && !all
+	}
+	return cells
+}
+
+// cells are a metric of the trials. Values that were obtained by different methods
+// do not compare: where there are such, none is the best.
+func (c comparison) cells(info trial.MetricInfo) []comparedCell {
+	m := info.Metric
+	cells := make([]comparedCell, len(c.trials))
+	var methods []string
+	best := trial.Metrics{}
+	known := 0
+	for i, t := range c.trials {
+		all := objective.MetricsOf(t)
+		cells[i].value = measured(m, all)
+		got, ok := all[m]
+		if !ok {
+			continue
+		}
+		known++
+		if !slices.Contains(methods, got.Method) {
+			methods = append(methods, got.Method)
+		}
+		if top, ok := best[m]; !ok || compareBy(m, all, trial.Metrics{m: top}) < 0 {
+			best[m] = got
+		}
+	}
+	same := 0
+	for i, t := range c.trials {
+		all := objective.MetricsOf(t)
+		got, ok := all[m]
+		switch {
+		case !ok:
+			continue
+		case len(methods) > 1:
+			cells[i].value += " [" + clip(got.Method, 40) + "]"
+		default:
+			effect, _ := trial.Effect(m, best, all)
+			if cells[i].best = effect == trial.Same; cells[i].best {
+				same++
+			}
+		}
+		if first, ok := objective.MetricsOf(c.trials[0])[m]; ok && i > 0 && first.Method == got.Method {
+			cells[i].change = metricChange(m, first.Value, got.Value)
+		}
+	}
+	return unmarked(cells, same == known)
+}
+
+// metricChange writes how a metric changed: "-40 %", of a fraction right "+2.1 points".
+func metricChange(m trial.Metric, from, to float64) string {
+	if info, _ := m.Info(); info.Higher && info.Unit == "" {
+		return fmt.Sprintf("%+.1f points", 100*(to-from))
+	}
+	return change(from, to)
+}
+
+// change writes a relative change: "-40 %", or "×12" where it is as large as that.
+func change(from, to float64) string {
+	switch {
+	case from == to:
+		return "the same"
+	case from == 0:
+		return "from 0"
+	case to/from >= 10:
+		return "×" + strconv.FormatFloat(to/from, 'g', 3, 64)
+	}
+	percent := 100 * (to - from) / math.Abs(from)
+	if math.Abs(percent) < 9.95 {
+		return fmt.Sprintf("%+.1f %%", percent)
+	}
+	return fmt.Sprintf("%+.0f %%", percent)
+}
+
+// verdict says of each trial but the first how it stands to that on the axes of the
+// front.
+func (c comparison) verdict() []string {
+	var all []string
+	first := c.trials[0]
+	for _, t := range c.trials[1:] {
+		var better, worse, same, unknown []string
+		for _, m := range c.view.Objective.Axes {
+			before, after := objective.MetricsOf(first), objective.MetricsOf(t)
+			effect, ok := trial.Effect(m, before, after)
+			switch {
+			case !ok || before[m].Method != after[m].Method:
+				unknown = append(unknown, words(m))
+			case effect == trial.Same:
+				same = append(same, words(m))
+			case compareBy(m, after, before) < 0:
+				better = append(better, words(m))
+			default:
+				worse = append(worse, words(m))
+			}
+		}
+		var parts []string
+		for _, part := range []struct {
+			head    string
+			metrics []string
+		}{{"better in ", better}, {"worse in ", worse}, {"about the same in ", same}, {"not to be compared in ", unknown}} {
+			if len(part.metrics) > 0 {
+				parts = append(parts, part.head+strings.Join(part.metrics, " and "))
+			}
+		}
+		text := fmt.Sprintf("Trial %d against trial %d: %s", t.ID, first.ID, strings.Join(parts, ", "))
+		if len(better) > 0 && len(worse) > 0 {
+			text += "; neither beats the other"
+		}
+		all = append(all, text+".")
+	}
+	return all
+}

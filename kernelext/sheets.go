@@ -1,0 +1,137 @@
+package kernelext
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// The tables of a study for a spreadsheet or a script: numbers in each metric's own
+// unit with every digit, and nothing where a value is unknown.
+
+// cellText is a text for a cell. One that a spreadsheet would take for a formula is
+// quoted, since texts come from language models and files.
+func cellText(s string) string {
+	s = printable(s)
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+func cellNumber(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+func cellOptional(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return cellNumber(*x)
+}
+
+func cellTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// trialsTable has a row for each trial.
+func (v View) trialsTable() [][]string {
+	rows := [][]string{{"trial", "state", "reason", "proposer", "parent", "niche", "commands", "front", "best", "effectiveness", "params", "macs", "runs", "started", "ended", "seconds", "network_hash", "program_lines"}}
+	front := v.Objective.Front(v.Trials)
+	best, _ := v.Objective.Best(v.Trials)
+	yes := func(is bool) string {
+		if is {
+			return "yes"
+		}
+		return "no"
+	}
+	for _, t := range v.Trials {
+		asked, parent, seconds, lines := "", "", "", ""
+		if t.Niche != nil {
+			asked = niche(t.Niche)
+		}
+		if t.Parent > 0 {
+			parent = strconv.Itoa(t.Parent)
+		}
+		if len(t.Seconds) > 0 {
+			total := 0.0
+			for _, s := range t.Seconds {
+				total += s
+			}
+			seconds = cellNumber(total)
+		}
+		params, macs := "", ""
+		if t.Program != nil {
+			lines = strconv.Itoa(strings.Count(strings.TrimRight(t.Program.Source, "\n"), "\n") + 1)
+			params, macs = strconv.FormatInt(t.Costs.Params, 10), strconv.FormatInt(t.Costs.MACs, 10)
+		}
+		rows = append(rows, []string{
+			strconv.Itoa(t.ID), string(t.State), cellText(t.Reason), cellText(t.Proposer), parent, cellText(asked), cellText(codes(t)),
+			yes(slices.Contains(front, t.ID)), yes(t.ID == best), cellOptional(t.Effectiveness), params, macs, strconv.Itoa(t.Runs),
+			cellTime(t.Started), cellTime(t.Ended), seconds, cellText(t.Hash), lines,
+		})
+	}
+	return rows
+}
+
+// metricsTable has a row for each metric of each trial.
+func (v View) metricsTable() [][]string {
+	rows := [][]string{{"trial", "metric", "value", "unit", "method", "spread", "low", "high", "idle", "quality", "note"}}
+	for _, t := range v.Trials {
+		all := objective.MetricsOf(t)
+		for _, info := range trial.Ordered(maps.Keys(all)) {
+			m := all[info.Metric]
+			rows = append(rows, []string{
+				strconv.Itoa(t.ID), string(info.Metric), cellNumber(m.Value), info.Unit, cellText(m.Method),
+				cellOptional(m.Spread), cellOptional(m.Low), cellOptional(m.High), cellOptional(m.Idle), cellText(m.Quality), cellText(m.Note),
+			})
+		}
+	}
+	return rows
+}
+
+// curvesTable has a row for each epoch of each training.
+func (v View) curvesTable() [][]string {
+	rows := [][]string{{"trial", "epoch", "loss", "train_accuracy", "accuracy", "seconds"}}
+	for _, t := range v.Trials {
+		for _, e := range t.Curve {
+			rows = append(rows, []string{strconv.Itoa(t.ID), strconv.Itoa(e.Epoch), cellNumber(e.Loss), cellNumber(e.TrainAccuracy), cellNumber(e.Accuracy), cellNumber(e.Seconds)})
+		}
+	}
+	return rows
+}
+
+// answersTable has a row for each answer of a proposer, with what its call has used.
+func (v View) answersTable() [][]string {
+	rows := [][]string{{"trial", "answer", "proposer", "state", "reason", "model", "prompt_tokens", "answer_tokens", "tokens_assumed", "dollars", "seconds", "error"}}
+	for _, t := range v.Trials {
+		for i, a := range t.Attempts {
+			row := []string{strconv.Itoa(t.ID), strconv.Itoa(i + 1), cellText(a.Proposer), string(a.State), cellText(a.Reason), "", "", "", "", "", "", ""}
+			if x := a.Exchange; x != nil {
+				copy(row[5:], []string{
+					cellText(x.Model), strconv.Itoa(x.PromptTokens), strconv.Itoa(x.AnswerTokens), fmt.Sprint(x.Assumed), cellOptional(x.Cost), cellNumber(x.Duration.Seconds()), cellText(x.Error),
+				})
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// costsTable is the cost card.
+func (v View) costsTable() [][]string {
+	rows := [][]string{{"of", "what", "value", "note"}}
+	for _, a := range v.costs() {
+		for _, it := range a.items {
+			rows = append(rows, []string{a.name, it.name, it.value, cellText(it.note)})
+		}
+	}
+	return rows
+}
