@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html"
+	"io"
 	"os"
 	"strings"
 
@@ -15,23 +16,16 @@ import (
 // plan expected against its parent: [Show] has the trial alone and cannot compare.
 // It is an error where the study has no such trial.
 func Explain(s Study, id int) error {
-	v := ViewOf(s)
-	t, err := v.trial(id)
-	if err != nil {
-		return err
-	}
-	display(os.Stdout, v.trialText(t), v.trialHTML(t))
-	return nil
+	return explain(os.Stdout, s, id)
 }
 
-// TrialText is what [Explain] prints where there is no notebook.
-func TrialText(s Study, id int) (string, error) {
+func explain(out io.Writer, s Study, id int) error {
 	v := ViewOf(s)
 	t, err := v.trial(id)
-	if err != nil {
-		return "", err
+	if err == nil {
+		display(out, v.trialText(t), v.trialHTML(t))
 	}
-	return v.trialText(t), nil
+	return err
 }
 
 func (v View) trial(id int) (trial.Trial, error) {
@@ -149,6 +143,7 @@ func (v View) trialText(t trial.Trial) string {
 		b.WriteString(planText(a.Plan, t, v.parent(t)))
 	}
 	b.WriteString(v.cardText(t))
+	b.WriteString(v.qualityText(t))
 	if t.Program != nil {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(t.Program.Source))
 	}
@@ -167,14 +162,14 @@ func (v View) trialHTML(t trial.Trial) string {
 		fmt.Fprintf(&b, `, asked for: %s`, html.EscapeString(niche(t.Niche)))
 	}
 	if t.Reason != "" {
-		fmt.Fprintf(&b, `<pre style="color:#a33;white-space:pre-wrap;margin:4px 0">%s</pre>`, html.EscapeString(t.Reason))
+		fmt.Fprintf(&b, `<pre style="color:#D55E00;white-space:pre-wrap;margin:4px 0">%s</pre>`, html.EscapeString(t.Reason))
 	}
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,
 			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
 	}
 	command := func(c trial.Command, reason, rule string) {
-		fmt.Fprintf(&b, `<li><b>%s</b> %s: %s <span style="color:#777">(rule %s)</span></li>`,
+		fmt.Fprintf(&b, `<li><b>%s</b> %s: %s <span style="opacity:.7">(rule %s)</span></li>`,
 			html.EscapeString(c.Code), html.EscapeString(c.Text), html.EscapeString(reason), html.EscapeString(rule))
 	}
 	if len(t.Commands) > 0 {
@@ -203,6 +198,9 @@ func (v View) trialHTML(t trial.Trial) string {
 	}
 	if card := v.cardHTML(t); card != "" {
 		b.WriteString(`<div style="margin:6px 0 2px">What is known of it:</div><div style="margin-left:24px">` + card + `</div>`)
+	}
+	if q, ok := v.quality(t); ok {
+		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>Class by class: %s</summary>%s</details>`, html.EscapeString(q.words()), v.qualityHTML(t, false))
 	}
 	if t.Program != nil {
 		b.WriteString(programHTML(t.Program.Source))

@@ -1,0 +1,135 @@
+package kernelext
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"image"
+	"image/color"
+	"image/png"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/home"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// The layout of the gallery in pixels.
+const (
+	galleryColumns = 5
+	gallerySide    = 64  // a small picture's longer side, at most
+	galleryWords   = 108 // room for the words beside a picture
+	galleryLeast   = 64  // height of a cell
+)
+
+// gallery shows the mistakes that are kept: one picture with all of them in it, and
+// the words over it. Where the pictures cannot be had there are the words alone.
+func (q quality) gallery() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<div style="font-weight:bold;margin:8px 0">%s</div>`, html.EscapeString(q.ofMistakes(len(q.Mistakes))))
+	tiles, err := q.pictures()
+	if err != nil {
+		fmt.Fprintf(&b, `<div style="opacity:.7">The pictures are not shown: %s</div><ul style="margin:4px 0">`, html.EscapeString(printable(err.Error())))
+		for _, a := range q.Mistakes {
+			fmt.Fprintf(&b, `<li>%s</li>`, q.captionHTML(a))
+		}
+		return b.String() + `</ul>`
+	}
+	tile := tiles[0].Bounds()
+	cellWidth, cellHeight := tile.Dx()+galleryWords+16, max(tile.Dy(), galleryLeast)+8
+	columns := min(len(tiles), galleryColumns)
+	board := image.NewNRGBA(image.Rect(0, 0, columns*cellWidth, (len(tiles)+columns-1)/columns*cellHeight))
+	place := func(i int) image.Point { return image.Pt(i%columns*cellWidth, i/columns*cellHeight) }
+	for i, picture := range tiles {
+		at := place(i)
+		for y := range tile.Dy() {
+			for x := range tile.Dx() {
+				board.Set(at.X+x, at.Y+y, picture.At(x, y))
+			}
+		}
+	}
+	var packed bytes.Buffer
+	if err := png.Encode(&packed, board); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	size := board.Bounds()
+	fmt.Fprintf(&b, `<div style="overflow-x:auto"><div style="position:relative;width:%dpx;height:%dpx">`+
+		`<img src="data:image/png;base64,%s" alt="the pictures of these mistakes" width="%d" height="%d" style="max-width:none;margin:0;image-rendering:pixelated">`,
+		size.Dx(), size.Dy(), base64.StdEncoding.EncodeToString(packed.Bytes()), size.Dx(), size.Dy())
+	for i, a := range q.Mistakes {
+		at := place(i)
+		fmt.Fprintf(&b, `<div style="position:absolute;left:%dpx;top:%dpx;width:%dpx;height:%dpx;overflow:hidden;font-size:12px;line-height:1.25;overflow-wrap:anywhere">%s</div>`,
+			at.X+tile.Dx()+6, at.Y, galleryWords, cellHeight-4, q.captionHTML(a))
+	}
+	return b.String() + `</div></div>`
+}
+
+func (q quality) captionHTML(a trial.Answer) string {
+	return fmt.Sprintf(`is <b>%s</b>, read as <b>%s</b> (%s)`, html.EscapeString(q.name(a.True)), html.EscapeString(q.name(a.Predicted)), sure(a))
+}
+
+// pictures reads the pictures of the mistakes from the data set on this machine. That
+// must be the one that the mistakes were counted on.
+func (q quality) pictures() ([]image.Image, error) {
+	content, _, _ := strings.Cut(q.Data, "/")
+	name, _, _ := strings.Cut(content, ":")
+	folder, err := home.Dir()
+	if err != nil {
+		return nil, err
+	}
+	dir, ok := datasets.Find(name, filepath.Join(folder, "data"))
+	if !ok {
+		return nil, fmt.Errorf("the data set %s is not on this machine: set %s to the folder that has it", name, datasets.Env)
+	}
+	ref := datasets.Ref{Name: name, Dir: dir, Fingerprint: content}
+	if now := path.Dir(datasets.Fingerprint(ref, 0)); now != path.Dir(q.Data) {
+		return nil, fmt.Errorf("they are numbered in %s, and here that is %s", path.Dir(q.Data), now)
+	}
+	set, err := datasets.Load(ref)
+	if err != nil {
+		return nil, err
+	}
+	rows := set.Validate()
+	var tiles []image.Image
+	for _, a := range q.Mistakes {
+		if a.Index < 0 || a.Index >= len(rows) || int(set.Train.Labels[rows[a.Index]]) != a.True {
+			return nil, fmt.Errorf("picture %d of the set's validation split is not a mistake of class %d", a.Index, a.True)
+		}
+		height, width, channels := set.Shape[0], set.Shape[1], set.Shape[2]
+		size := height * width * channels
+		tiles = append(tiles, tile{set.Train.Images[int(rows[a.Index])*size:][:size], height, width, channels})
+	}
+	return tiles, nil
+}
+
+// tile is a picture of a data set at the gallery's size: each pixel as a square of
+// them, or every few pixels one.
+type tile struct {
+	pixels                  []byte // height × width × channels
+	height, width, channels int
+}
+
+// scale is how many pixels each becomes, or how many become one.
+func (t tile) scale() (up, down int) {
+	side := max(t.height, t.width)
+	return max(1, gallerySide/side), max(1, (side+gallerySide-1)/gallerySide)
+}
+
+func (t tile) ColorModel() color.Model { return color.NRGBAModel }
+
+func (t tile) Bounds() image.Rectangle {
+	up, down := t.scale()
+	return image.Rect(0, 0, (t.width*up+down-1)/down, (t.height*up+down-1)/down)
+}
+
+func (t tile) At(x, y int) color.Color {
+	up, down := t.scale()
+	p := t.pixels[(y*down/up*t.width+x*down/up)*t.channels:][:t.channels]
+	if t.channels < 3 {
+		return color.NRGBA{p[0], p[0], p[0], 255}
+	}
+	return color.NRGBA{p[0], p[1], p[2], 255}
+}
