@@ -13,8 +13,10 @@ import (
 type axis struct {
 	Name     string
 	Min, Max float64
-	Step     float64 // between ticks; unused on a logarithmic axis
-	Log      bool    // Min and Max are then powers of ten
+	Step     float64  // between ticks; unused on a logarithmic axis
+	Log      bool     // Min and Max are then powers of ten
+	Rows     []string // names of 1, 2, … from the top down, in the place of the numbers
+	Down     bool     // the larger values are below
 }
 
 // scale chooses the unit in which a metric's values up to most read well, such as
@@ -86,8 +88,19 @@ func roundStep(x float64) float64 {
 	return 10 * power
 }
 
+// rowAxis has a row for each name.
+func rowAxis(name string, rows []string) axis {
+	return axis{Name: name, Min: 0, Max: float64(len(rows) + 1), Step: 1, Rows: rows, Down: true}
+}
+
 // ticks are the values at which the axis is labelled.
 func (a axis) ticks() (all []float64) {
+	if len(a.Rows) > 0 {
+		for i := range a.Rows {
+			all = append(all, float64(i+1))
+		}
+		return all
+	}
 	if a.Log {
 		for v := a.Min; v <= a.Max*1.0001; v *= 10 {
 			all = append(all, v)
@@ -105,14 +118,29 @@ func (a axis) ticks() (all []float64) {
 
 // at returns where v lies between the axis's ends, 0 to 1.
 func (a axis) at(v float64) float64 {
+	share := (v - a.Min) / (a.Max - a.Min)
 	if a.Log {
-		return math.Log(v/a.Min) / math.Log(a.Max/a.Min)
+		share = math.Log(v/a.Min) / math.Log(a.Max/a.Min)
 	}
-	return (v - a.Min) / (a.Max - a.Min)
+	if a.Down {
+		return 1 - share
+	}
+	return share
+}
+
+// value is the reverse of at, for an axis that grows to the right or upwards.
+func (a axis) value(share float64) float64 {
+	if a.Log {
+		return a.Min * math.Pow(a.Max/a.Min, share)
+	}
+	return a.Min + share*(a.Max-a.Min)
 }
 
 // label writes a tick without the noise of floating point.
 func (a axis) label(v float64) string {
+	if i := int(v) - 1; i >= 0 && i < len(a.Rows) {
+		return a.Rows[i]
+	}
 	return strconv.FormatFloat(round(v), 'g', -1, 64)
 }
 

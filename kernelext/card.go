@@ -98,7 +98,7 @@ func (v View) cardHTML(t trial.Trial) string {
 			if head == "value" {
 				side = "right"
 			}
-			fmt.Fprintf(&b, `<th style="text-align:%s;border-bottom:1px solid #ccc">%s</th>`, side, head)
+			fmt.Fprintf(&b, `<th style="text-align:%s;border-bottom:1px solid #8888">%s</th>`, side, head)
 		}
 		b.WriteString(`</tr>`)
 		for _, row := range rows {

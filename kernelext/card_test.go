@@ -71,13 +71,13 @@ latency on pi     ≈ 9.0 ms  predicted  5.0 to 18.0 ms
 	}
 }
 
-func TestTrialText(t *testing.T) {
+func TestExplain(t *testing.T) {
 	v := fake(t)
-	got, err := TrialText(stub{v}, 5)
-	if err != nil || got != v.trialText(v.Trials[4]) {
-		t.Errorf("%v: %s", err, got)
+	var out strings.Builder
+	if err := explain(&out, stub{v}, 5); err != nil || out.String() != v.trialText(v.Trials[4]) {
+		t.Errorf("%v: %s", err, out.String())
 	}
-	if _, err := TrialText(stub{v}, 0); err == nil || !strings.Contains(err.Error(), "trial 0: study cifar-first has none") {
+	if err := explain(&out, stub{v}, 0); err == nil || !strings.Contains(err.Error(), "trial 0: study cifar-first has none") {
 		t.Errorf("trial 0: %v", err)
 	}
 }

@@ -1,11 +1,10 @@
 package kernelext
 
 import (
-	"encoding/json"
-	"fmt"
-
-	"github.com/go-echarts/go-echarts/v2/charts"
-	"github.com/go-echarts/go-echarts/v2/opts"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
 )
 
 // The palette of Okabe and Ito, which people of every colour vision can tell
@@ -18,35 +17,48 @@ const (
 	vermillion = "#D55E00"
 	purple     = "#CC79A7"
 	grey       = "#8A8A8A"
-	black      = "#222222"
 )
 
 // chart describes a chart: from it come the options of ECharts and the still picture.
 type chart struct {
+	Name        string // one word, for the files that it is saved as
 	Title, Note string // a line each
 	X, Y        axis
 	Series      []series
+	Left        int    // pixels beside the frame; 0 where the usual margin does
+	Dims        []axis // of parallel coordinates, in the place of X and Y
+
+	view View // that it is of, which tells of its trials
 }
 
-// series is one set of points that look alike.
+// series is one set of points that look alike. Series of one name are one in the
+// legend.
 type series struct {
 	Name   string
 	Color  string
-	Symbol string // circle, cross, ring (an open circle), frame (an open diamond), square (an open one) or none
+	Symbol string // circle, diamond, cross, ring (an open circle), frame (an open diamond), square (an open one), bar (from X to X1) or none
 	Size   int    // of the symbol, pixels
-	Line   bool   // join the points in their order
+	Line   bool   // join the points in their order; one that is no number is a gap
 	Step   string // "", or where a stepped line turns: "start" or "end"
 	Dashed bool
+	Quiet  bool   // behind the others, and tells nothing
+	End    string // beside the last point
 	Points []point
 }
 
 // point is one mark.
 type point struct {
-	X, Y   float64 // in the axes' units
-	DX, DY float64 // spread to either side; 0 where it is unknown
-	Label  string  // beside the mark
-	Tip    string  // HTML, on hover
+	X, Y   float64   // in the axes' units
+	X1     float64   // where a bar ends
+	DX, DY float64   // spread to either side; 0 where it is unknown
+	At     []float64 // in parallel coordinates, in the place of X and Y
+	Label  string    // beside the mark
+	Trial  int       // that it is of: told on hover and on a click; 0 where it is of none
+	Tip    string    // HTML, on hover, where it is of none
 }
+
+// gap is the point that a line breaks at.
+var gap = point{X: math.NaN(), Y: math.NaN()}
 
 // bar is an error bar, from end to end in the axes' units.
 type bar struct {
@@ -76,166 +88,89 @@ const (
 	chartWidth   = 860
 	chartHeight  = 480
 	marginTop    = 96
+	legendTop    = 60
+	legendLine   = 24
 	marginLeft   = 72
 	marginRight  = 32
 	marginBottom = 60
+	rowPixels    = 22 // of an axis with rows
+	rowsLow      = 14 // where there are many
+	heightMost   = 1400
 )
 
-// crossPath is a cross as an ECharts symbol.
-const crossPath = "path://M0,0 L2,0 L5,3 L8,0 L10,0 L10,2 L7,5 L10,8 L10,10 L8,10 L5,7 L2,10 L0,10 L0,8 L3,5 L0,2 Z"
-
-var echartsSymbols = map[string]string{
-	"circle": "circle", "ring": "circle", "frame": "diamond", "square": "rect", "cross": crossPath, "none": "none",
+// height is the chart's in pixels.
+func (c chart) height() int {
+	n := len(c.Y.Rows)
+	if n == 0 {
+		return chartHeight
+	}
+	around := c.top() + marginBottom
+	return max(around+rowPixels*3, min(around+(n+1)*rowPixels, max(chartHeight, min(around+(n+1)*rowsLow, heightMost))))
 }
 
-// options returns the chart as ECharts' options in JSON: plain data without
-// functions, every < escaped, so that it may stand in a script.
-func (c chart) options() ([]byte, error) {
-	base := charts.NewScatter()
-	base.SetGlobalOptions(
-		charts.WithAnimation(false), // a page with many charts opens at once, and pictures of it are the same every time
-		charts.WithTitleOpts(opts.Title{
-			Title: c.Title, Subtitle: c.Note, Left: "12", Top: "8",
-			TitleStyle: &opts.TextStyle{Color: black, FontSize: 17}, SubtitleStyle: &opts.TextStyle{Color: "#555555", FontSize: 12},
-		}),
-		charts.WithLegendOpts(opts.Legend{Left: "12", Top: "60", ItemWidth: 20, ItemHeight: 14, TextStyle: &opts.TextStyle{Color: black}}),
-		charts.WithTooltipOpts(opts.Tooltip{Trigger: "item", Enterable: opts.Bool(true)}),
-		charts.WithGridOpts(opts.Grid{Left: px(marginLeft), Right: px(marginRight), Top: px(marginTop), Bottom: px(marginBottom)}),
-		charts.WithXAxisOpts(opts.XAxis{
-			Type: c.X.kind(), Name: c.X.Name, NameLocation: "middle", NameGap: 32, Min: round(c.X.Min), Max: round(c.X.Max),
-			SplitLine: &opts.SplitLine{Show: opts.Bool(true), LineStyle: &opts.LineStyle{Color: "#EEEEEE"}}, AxisLabel: &opts.AxisLabel{Color: black},
-		}),
-		charts.WithYAxisOpts(opts.YAxis{
-			Type: c.Y.kind(), Name: c.Y.Name, NameLocation: "middle", NameGap: 46, Min: round(c.Y.Min), Max: round(c.Y.Max),
-			SplitLine: &opts.SplitLine{Show: opts.Bool(true), LineStyle: &opts.LineStyle{Color: "#EEEEEE"}}, AxisLabel: &opts.AxisLabel{Color: black},
-		}),
-	)
+// legendAt returns where each entry of the legend begins, the error bars' last, as
+// the pixels to the right and the line; series of one name have one entry.
+func (c chart) legendAt() (names []string, at [][2]int) {
 	for _, s := range c.Series {
-		if s.Line {
-			line := charts.NewLine()
-			line.AddSeries(s.Name, lineData(s), append(s.looks(), charts.WithLineChartOpts(opts.LineChart{
-				Step: stepOption(s.Step), Symbol: echartsSymbols[s.Symbol], SymbolSize: s.Size, ShowSymbol: opts.Bool(s.Symbol != "none"),
-			}))...)
-			base.Overlap(line)
-			continue
-		}
-		base.AddSeries(s.Name, scatterData(s), append(s.looks(), charts.WithScatterChartOpts(opts.ScatterChart{
-			Symbol: echartsSymbols[s.Symbol], SymbolSize: s.Size,
-		}))...)
-	}
-	base.Validate()
-
-	// go-echarts knows no interval of an axis, no layout of labels and no z order.
-	raw, err := json.Marshal(base.JSON())
-	if err != nil {
-		return nil, fmt.Errorf("chart %q: %w", c.Title, err)
-	}
-	var all map[string]any
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, fmt.Errorf("chart %q: %w", c.Title, err)
-	}
-	setInterval(all["xAxis"], c.X)
-	setInterval(all["yAxis"], c.Y)
-	if list, ok := all["series"].([]any); ok {
-		order := map[any]int{}
-		for i, s := range c.Series {
-			order[s.Name] = i
-		}
-		for _, s := range list {
-			s := s.(map[string]any)
-			s["labelLayout"] = map[string]any{"hideOverlap": true}
-			s["z"] = 2 + order[s["name"]] // later series lie on top, lines and marks alike
-		}
-		if bars := c.bars(); len(bars) > 0 {
-			all["series"] = append(list, barSeries(bars, 2+len(list)))
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
 		}
 	}
-	return json.Marshal(all)
-}
-
-// barSeries is the error bars as a line with gaps, over the marks, that lets the
-// pointer through: this build of ECharts has no series of error bars.
-func barSeries(bars []bar, z int) map[string]any {
-	const across = 8
-	data := []any{}
-	for _, b := range bars {
-		size := []float64{1.5, across} // of the rectangles at its ends
-		if b.X0 == b.X1 {
-			size = []float64{across, 1.5}
+	if len(c.bars()) > 0 {
+		names = append(names, barsName)
+	}
+	x, line := 0.0, 0
+	for _, name := range names {
+		width := 35 + textWidth(name)
+		if x+width > chartWidth-10 {
+			x, line = 0, line+1
 		}
-		for _, end := range [][]any{{round(b.X0), round(b.Y0)}, {round(b.X1), round(b.Y1)}} {
-			data = append(data, map[string]any{"value": end, "symbolSize": size})
-		}
-		data = append(data, map[string]any{"value": []any{"-", "-"}})
+		at = append(at, [2]int{int(x), line})
+		x += width
 	}
-	return map[string]any{
-		"name": barsName, "type": "line", "data": data, "symbol": "rect", "silent": true, "z": z,
-		"itemStyle": map[string]any{"color": black}, "lineStyle": map[string]any{"color": black, "width": 1.5},
-	}
+	return names, at
 }
 
-func (a axis) kind() string {
-	if a.Log {
-		return "log"
-	}
-	return "value"
-}
-
-func setInterval(list any, a axis) {
-	if axes, ok := list.([]any); ok && len(axes) > 0 && !a.Log {
-		axes[0].(map[string]any)["interval"] = round(a.Step)
-	}
-}
-
-func (s series) looks() []charts.SeriesOpts {
-	style := opts.LineStyle{Color: s.Color, Width: 2}
-	if s.Dashed {
-		style.Type = "dashed"
-	}
-	item := opts.ItemStyle{Color: s.Color, Opacity: opts.Float(1)}
-	if s.Symbol == "ring" || s.Symbol == "frame" || s.Symbol == "square" { // open, so that the mark inside is seen
-		item.Color, item.BorderColor, item.BorderWidth = "transparent", s.Color, 2.5
-	}
-	return []charts.SeriesOpts{
-		charts.WithItemStyleOpts(item),
-		charts.WithLineStyleOpts(style),
-		charts.WithLabelOpts(opts.Label{Show: opts.Bool(s.labelled()), Position: "top", Formatter: "{b}", Color: black, FontSize: 12}),
-	}
-}
-
-func (s series) labelled() bool {
-	for _, p := range s.Points {
-		if p.Label != "" {
-			return true
+// textWidth is about how wide a text is in the charts' letters.
+func textWidth(s string) (width float64) {
+	for _, r := range s {
+		switch {
+		case strings.ContainsRune("fijlrt .,:;'", r):
+			width += 3.4
+		case strings.ContainsRune("mwMW", r):
+			width += 9.5
+		case unicode.IsUpper(r):
+			width += 8
+		default:
+			width += 6.6
 		}
 	}
-	return false
+	return width
 }
 
-// data is what ECharts gets of a point: the third value is for the tooltip's script.
-func (p point) data() []any { return []any{round(p.X), round(p.Y), p.Tip} }
-
-func lineData(s series) []opts.LineData {
-	all := []opts.LineData{}
-	for _, p := range s.Points {
-		all = append(all, opts.LineData{Name: p.Label, Value: p.data()})
+// top is where the frame begins, below a legend of as many lines as it takes.
+func (c chart) top() int {
+	_, at := c.legendAt()
+	if len(at) == 0 {
+		return marginTop
 	}
-	return all
+	return marginTop + legendLine*at[len(at)-1][1]
 }
 
-func scatterData(s series) []opts.ScatterData {
-	all := []opts.ScatterData{}
-	for _, p := range s.Points {
-		all = append(all, opts.ScatterData{Name: p.Label, Value: p.data()})
+func (c chart) left() int {
+	if c.Left > 0 {
+		return c.Left
 	}
-	return all
+	return marginLeft
 }
 
-func stepOption(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
+// file is the name of the files that the chart is saved as, without extension.
+func (c chart) file() string {
+	safe := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' {
+			return r
+		}
+		return '-'
+	}, clip(c.view.Name, 100))
+	return strings.Trim(safe, "-") + "-" + c.Name
 }
-
-func px(n int) string { return fmt.Sprint(n) }

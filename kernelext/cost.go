@@ -194,11 +194,11 @@ func (v View) costLines() string {
 // costCard is the cost card in HTML: the accounts side by side.
 func (v View) costCard() string {
 	var b strings.Builder
-	b.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:4px 32px;font-size:12px;margin:8px 0;padding:8px 12px;border:1px solid #ccc;border-radius:6px;width:fit-content">`)
+	b.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:4px 32px;font-size:12px;margin:8px 0;padding:8px 12px;border:1px solid #8888;border-radius:6px;width:fit-content">`)
 	for _, a := range v.costs() {
 		fmt.Fprintf(&b, `<table style="border-collapse:collapse;font-size:12px;align-self:flex-start;margin:0"><tr><th colspan="3" style="text-align:left;padding:0">%s</th></tr>`, html.EscapeString(a.name))
 		for _, it := range a.items {
-			fmt.Fprintf(&b, `<tr><td style="text-align:left;vertical-align:top;padding:0 8px 0 0">%s</td><td style="text-align:left;vertical-align:top;white-space:nowrap;padding:0 8px 0 0"><b>%s</b></td><td style="text-align:left;padding:0;color:#666;max-width:380px">%s</td></tr>`,
+			fmt.Fprintf(&b, `<tr><td style="text-align:left;vertical-align:top;padding:0 8px 0 0">%s</td><td style="text-align:left;vertical-align:top;white-space:nowrap;padding:0 8px 0 0"><b>%s</b></td><td style="text-align:left;padding:0;opacity:.7;max-width:380px">%s</td></tr>`,
 				html.EscapeString(it.name), html.EscapeString(it.value), html.EscapeString(it.note))
 		}
 		b.WriteString(`</table>`)

@@ -12,6 +12,17 @@
 // Where there is no notebook the same calls print plain text, and [Page] writes
 // the charts as a page of their own.
 //
+// # Commands
+//
+// [Command] is the one table of commands: the terminal has them as "lemonade show
+// first", the kernel "Go (Lemonade)" as "%lemonade show first", and [Main] runs them
+// in a cell of any kernel. Most are a call as well: [Run], [Watch], [Show], [Explain],
+// [Compare], [Choose], [Export] and [Begin].
+//
+// Choosing and beginning speak plain words, for people who are not experts; "lemonade
+// help glossary" has them beside those of the field. [Choose] says how it picks, and
+// how much of a difference may be chance.
+//
 // # Measurements
 //
 // Wherever a metric is shown, its unit and its spread are: "3.4 ± 0.2 mJ", where ±

@@ -149,7 +149,7 @@ func planHTML(plan *trial.Plan, t trial.Trial, parent *trial.Trial) string {
 		}
 		b.WriteString(`<table style="border-collapse:collapse;font-size:12px;margin:4px 0"><tr>`)
 		for i, head := range heads {
-			fmt.Fprintf(&b, `<th style="text-align:%s;padding:1px 12px 1px 0;border-bottom:1px solid #ccc">%s</th>`, side(i), head)
+			fmt.Fprintf(&b, `<th style="text-align:%s;padding:1px 12px 1px 0;border-bottom:1px solid #8888">%s</th>`, side(i), head)
 		}
 		b.WriteString(`</tr>`)
 		for _, e := range rows {
@@ -167,7 +167,7 @@ func planHTML(plan *trial.Plan, t trial.Trial, parent *trial.Trial) string {
 		}
 		b.WriteString(`</table>`)
 		if parent != nil {
-			fmt.Fprintf(&b, `<div style="font-size:11px;color:#777">%s</div>`, sameRule())
+			fmt.Fprintf(&b, `<div style="font-size:11px;opacity:.7">%s</div>`, sameRule())
 		}
 	}
 	b.WriteString(`</div>`)

@@ -100,6 +100,10 @@ func fake(t *testing.T) View {
 		if d.state == trial.Duplicate {
 			r.Runs = 0
 		}
+		r.Ended = r.Started.Add(time.Duration(55-5*i%10) * time.Second)
+		if i > 6 { // after a pause of a day
+			r.Started, r.Ended = r.Started.Add(24*time.Hour), r.Ended.Add(24*time.Hour)
+		}
 		if d.accuracy > 0 {
 			r.Metrics = measurements(d.accuracy, d.energy)
 			if r.ID == 11 { // on another machine

@@ -2,6 +2,8 @@ package kernelext
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -40,7 +42,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestGolden(t *testing.T) {
 	v := fake(t)
-	for name, c := range map[string]chart{"tradeoff": v.tradeOff(), "history": v.history(), "curves": v.curves()} {
+	for _, c := range v.plots() {
 		options, err := c.options()
 		if err != nil {
 			t.Fatal(err)
@@ -49,8 +51,8 @@ func TestGolden(t *testing.T) {
 		if err := json.Indent(&pretty, options, "", " "); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".json", append(pretty.Bytes(), '\n'))
-		golden(t, name+".svg", []byte(strings.ReplaceAll(c.svg(), "><", ">\n<")+"\n"))
+		golden(t, c.Name+".json", append(pretty.Bytes(), '\n'))
+		golden(t, c.Name+".svg", []byte(strings.ReplaceAll(c.svg(), "><", ">\n<")+"\n"))
 	}
 	golden(t, "study.txt", []byte(Text(v)))
 	golden(t, "trial.txt", []byte(v.trialText(v.Trials[4])))
@@ -62,6 +64,9 @@ func TestTradeOffMarks(t *testing.T) {
 	got := map[string][]string{}
 	for _, s := range v.tradeOff().Series {
 		for _, p := range s.Points {
+			if s.Quiet {
+				continue
+			}
 			got[s.Name] = append(got[s.Name], p.Label)
 		}
 	}
@@ -113,8 +118,9 @@ func TestHostile(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	// Every </script> must be one that this package wrote: one per library and chart.
-	if got, want := bytes.Count(page, []byte("</script>")), 1+len(v.plots()); got != want {
+	// Every </script> must be one that this package wrote: the library's, that of the
+	// trials, and one for each chart.
+	if got, want := bytes.Count(page, []byte("</script>")), 2+len(v.plots()); got != want {
 		t.Errorf("the page has %d ends of scripts, want %d", got, want)
 	}
 	for _, c := range v.plots() {
@@ -125,22 +131,21 @@ func TestHostile(t *testing.T) {
 		if bytes.ContainsAny(options, "<\u2028") {
 			t.Errorf("chart %s: its options hold a character that may end a script", c.Title)
 		}
-		var parsed struct {
-			Series []struct {
-				Data []struct{ Value [3]any }
-			}
-		}
-		if err := json.Unmarshal(options, &parsed); err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range parsed.Series {
-			for _, d := range s.Data { // a tip is put into the page as HTML
-				if tip, _ := d.Value[2].(string); strings.Contains(tip, "<script") || strings.Contains(tip, "<img") {
-					t.Errorf("chart %s: a tip holds markup: %s", c.Title, tip)
+		for _, s := range c.Series {
+			for _, p := range s.Points { // a tip is put into the page as HTML
+				if strings.Contains(p.Tip, "<script") || strings.Contains(p.Tip, "<img") {
+					t.Errorf("chart %s: a tip holds markup: %s", c.Title, p.Tip)
 				}
 			}
 		}
 		wellFormed(t, c.svg())
+	}
+	for id, told := range unpacked(t, page) {
+		for _, text := range []string{told.Tip, told.Card} {
+			if strings.Contains(text, "<script") || strings.Contains(text, "<img") || !strings.Contains(text, "&lt;/script&gt;") {
+				t.Errorf("trial %d: what is told of it holds markup, or not the text: %s", id, text)
+			}
+		}
 	}
 	texts := []string{Text(v), View{}.trialText(v.Trials[0]), v.trialText(v.Trials[4]), Line(v.Trials[0])}
 	for _, s := range texts {
@@ -148,6 +153,24 @@ func TestHostile(t *testing.T) {
 			t.Errorf("a text holds a control character: %q", s)
 		}
 	}
+}
+
+// unpacked returns what a page tells of the trials.
+func unpacked(t *testing.T, page []byte) map[int]told {
+	t.Helper()
+	found := regexp.MustCompile(`"trials":"([^"]+)"`).FindSubmatch(page)
+	if found == nil {
+		t.Fatal("the page tells of no trials")
+	}
+	z, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(found[1])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[int]told
+	if err := json.NewDecoder(z).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func wellFormed(t *testing.T, svg string) {

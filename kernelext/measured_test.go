@@ -123,7 +123,7 @@ func TestErrorBars(t *testing.T) {
 		Series []struct {
 			Name   string
 			Silent bool
-			Data   []struct{ Value []any }
+			Data   []any
 		}
 	}
 	if err := json.Unmarshal(options, &parsed); err != nil {
@@ -171,7 +171,8 @@ func TestMethodsShown(t *testing.T) {
 		t.Errorf("the axis is %q, want %q", c.X.Name, want)
 	}
 	i := slices.IndexFunc(c.Series, func(s series) bool { return s.Name == "measured otherwise" })
-	if tip := c.Series[i].Points[0].Tip; !strings.Contains(tip, "≠ inference_energy: by nvml-counter, the study&#39;s by estimate") || !strings.Contains(tip, "† only 2 steps") {
+	marked, _ := v.Trials.ByID(c.Series[i].Points[0].Trial)
+	if tip := v.tip(marked, nil); !strings.Contains(tip, "≠ inference_energy: by nvml-counter, the study&#39;s by estimate") || !strings.Contains(tip, "† only 2 steps") {
 		t.Errorf("the mark does not say why: %s", tip)
 	}
 	if got := v.trialText(v.Trials[10]); !strings.Contains(got, "≠ the study's is by estimate; † only 2 steps") {

@@ -19,10 +19,10 @@ func Page(v View) ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%s</title></head>
-<body style="font-family:sans-serif;max-width:1100px;margin:24px auto;padding:0 16px;color:%s">
-<h1 style="font-size:22px">%s <small style="color:#777">on %s</small></h1>
-`, html.EscapeString(v.Name), black, html.EscapeString(v.Name), html.EscapeString(v.Data))
+<title>%s</title>
+<style>:root{color-scheme:light dark}body{font-family:sans-serif;max-width:1100px;margin:24px auto;padding:0 16px;background:%s;color:%s}%s</style></head>
+<body><h1 style="font-size:22px">%s <small style="opacity:.7">on %s</small></h1>
+`, html.EscapeString(v.Name), paper, black, nightPage, html.EscapeString(v.Name), html.EscapeString(v.Data))
 	b.WriteString(library())
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)
@@ -33,24 +33,32 @@ func Page(v View) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// html is the study's charts, its table, its costs and its lessons, without the
-// library.
+// html is the study without the library: its first chart, its table, its costs
+// and its lessons, and its other charts.
 func (v View) html() (string, error) {
+	if len(v.Trials) == 0 {
+		return fmt.Sprintf(`<p>Study %s has no trials yet.</p>`, html.EscapeString(v.Name)), nil
+	}
+	key := newID()
+	trials, err := v.trialsScript(key)
+	if err != nil {
+		return "", err
+	}
+	tables := v.tablesHTML()
 	var b strings.Builder
-	for _, c := range v.plots() {
-		h, err := c.html()
+	for i, c := range v.plots() {
+		h, err := c.drawn(newID(), key)
 		if err != nil {
 			return "", err
 		}
 		b.WriteString(h)
+		if i == 0 {
+			b.WriteString(trials + tables)
+		}
 	}
-	if len(v.Trials) == 0 {
-		fmt.Fprintf(&b, `<p>Study %s has no trials yet.</p>`, html.EscapeString(v.Name))
-		return b.String(), nil
+	if b.Len() == 0 {
+		return tables, nil
 	}
-	b.WriteString(v.htmlTable())
-	b.WriteString(v.costCard())
-	b.WriteString(v.lessonsHTML())
 	return b.String(), nil
 }
 
@@ -60,13 +68,13 @@ func (v View) lessonsHTML() string {
 	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf(`<div style="font-size:13px;margin:12px 0"><b>Lessons</b> <span style="color:#777">as rewritten before trial %d</span>`+
+	return fmt.Sprintf(`<div style="font-size:13px;margin:12px 0"><b>Lessons</b> <span style="opacity:.7">as rewritten before trial %d</span>`+
 		`<div style="white-space:pre-wrap;margin:4px 0;padding:6px 12px;border-left:3px solid %s">%s</div></div>`, before, blue, html.EscapeString(text))
 }
 
 func programHTML(source string) string {
-	return fmt.Sprintf(`<pre style="font:12px/1.4 monospace;background:#f6f6f6;color:%s;padding:8px;overflow:auto">%s</pre>`,
-		black, html.EscapeString(strings.TrimRight(source, "\n")))
+	return fmt.Sprintf(`<pre style="font:12px/1.4 monospace;background:#8881;color:inherit;padding:8px;overflow:auto">%s</pre>`,
+		html.EscapeString(strings.TrimRight(source, "\n")))
 }
 
 // networkHTML is a network drawn, with its summary and its Mermaid text.

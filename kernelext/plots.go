@@ -11,7 +11,7 @@ import (
 // plots are the charts that there is something to see on.
 func (v View) plots() []chart {
 	var all []chart
-	for _, c := range []chart{v.tradeOff(), v.history(), v.curves()} {
+	for _, c := range []chart{v.tradeOff(), v.history(), v.hypervolume(), v.parallel(), v.effects(), v.curves(), v.timeline()} {
 		if len(c.Series) > 0 {
 			all = append(all, c)
 		}
@@ -33,7 +33,7 @@ func (v View) tradeOff() chart {
 			xs, ys = append(xs, reach(x)...), append(ys, reach(y)...)
 		}
 	}
-	c := chart{Title: fmt.Sprintf("%s: %s against %s", v.Name, words(up), words(right)), Note: v.summary()}
+	c := chart{Name: "tradeoff", Title: fmt.Sprintf("%s: %s against %s", v.Name, words(up), words(right)), Note: v.summary(), view: v}
 	if len(shown) == 0 {
 		return c
 	}
@@ -53,7 +53,7 @@ func (v View) tradeOff() chart {
 	chosen := series{Name: "most effective", Color: green, Symbol: "frame", Size: 28}
 	for _, t := range shown {
 		member := slices.Contains(front, t.ID)
-		p := point{X: t.Metrics[right].Value * fx, Y: t.Metrics[up].Value * fy, Label: fmt.Sprint(t.ID), Tip: v.tip(t, front, true)}
+		p := point{X: t.Metrics[right].Value * fx, Y: t.Metrics[up].Value * fy, Label: fmt.Sprint(t.ID), Trial: t.ID}
 		// The mark around a point carries its label, for which it leaves no room.
 		if t.ID == best {
 			chosen.Points = append(chosen.Points, p)
@@ -91,6 +91,7 @@ func (v View) tradeOff() chart {
 		return 0
 	})
 	c.add(onFront, others, infeasible, other, first, chosen)
+	c.add(v.equalLines(c, up, right, fx, fy)...)
 	return c
 }
 
@@ -137,43 +138,38 @@ func turn(right trial.Metric) string {
 	return "end"
 }
 
-// history is the chart of the effectiveness over the trials, with the best so far
-// and the hypervolume of the front.
+// history is the chart of the effectiveness over the trials, with the best so far.
 func (v View) history() chart {
 	c := chart{
+		Name: "history", view: v,
 		Title: "effectiveness over the trials",
-		Note:  "Combined effectiveness by the study's wants, and the share of the reference box that the front covers; both are 0 to 1, more is better.",
-		X:     axis{Name: "trial", Min: 0, Max: float64(len(v.Trials) + 1), Step: roundStep(max(float64(len(v.Trials)+1)/12, 1))},
-		Y:     axis{Name: "effectiveness, hypervolume", Min: 0, Max: 1, Step: 0.2},
+		Note:  "Combined effectiveness by the study's wants, 0 to 1: more is better, and the first trial has 0.5 where no want has a target.",
+		X:     trialAxis(len(v.Trials)),
+		Y:     axis{Name: "effectiveness", Min: 0, Max: 1, Step: 0.2},
 	}
 	each := series{Name: "trial", Color: sky, Symbol: "circle", Size: 11}
 	so := series{Name: "best so far", Color: blue, Symbol: "none", Line: true, Step: "end"}
-	volume := series{Name: "hypervolume", Color: orange, Symbol: "none", Line: true, Step: "end", Dashed: true}
 	without := series{Name: "without a score", Color: vermillion, Symbol: "cross", Size: 11}
-	front := v.Objective.Front(v.Trials)
 	best := 0.0
-	for i, t := range v.Trials {
+	for _, t := range v.Trials {
 		if !t.State.Done() {
 			continue
 		}
 		x := float64(t.ID)
 		if t.Effectiveness != nil && t.State == trial.Complete {
 			best = max(best, *t.Effectiveness)
-			each.Points = append(each.Points, point{X: x, Y: *t.Effectiveness, Label: fmt.Sprint(t.ID), Tip: v.tip(t, front, false)})
+			each.Points = append(each.Points, point{X: x, Y: *t.Effectiveness, Label: fmt.Sprint(t.ID), Trial: t.ID})
 		} else { // has no height: it stands on the axis, under a name that says so
-			without.Points = append(without.Points, point{X: x, Y: 0, Tip: v.tip(t, front, false)})
+			without.Points = append(without.Points, point{X: x, Y: 0, Trial: t.ID})
 		}
 		if len(each.Points) > 0 {
-			so.Points = append(so.Points, point{X: x, Y: best, Tip: fmt.Sprintf("best of %d trials: %.3f", t.ID, best)})
-			h := v.Objective.Hypervolume(v.Trials[:i+1])
-			volume.Points = append(volume.Points, point{X: x, Y: h, Tip: fmt.Sprintf("hypervolume after %d trials: %.3f", t.ID, h)})
+			so.Points = append(so.Points, point{X: x, Y: best})
 		}
 	}
 	if len(each.Points) == 0 {
 		return c
 	}
-	c.X.Max = float64(len(v.Trials) + 1)
-	c.add(so, volume, each, without)
+	c.add(so, each, without)
 	return c
 }
 
@@ -197,7 +193,7 @@ func (v View) curves() chart {
 		return 0
 	})
 	shown = shown[:min(len(shown), curveCount)]
-	c := chart{Title: "learning curves of the best", Note: "Accuracy on the validation samples after each epoch, of the most effective trials, the best one first."}
+	c := chart{Name: "curves", view: v, Title: "learning curves of the best", Note: "Accuracy on the validation samples after each epoch, of the most effective trials, the best one first."}
 	var ys []float64
 	epochs := 1
 	for i, t := range shown {

@@ -1,19 +1,18 @@
 package kernelext
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"html"
 	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
-	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -25,7 +24,7 @@ import (
 func Run(ctx context.Context, s *lemonade.Study, o lemonade.RunOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	p := newProgress(s, o.Trials)
+	p := newProgress(s, o.Trials, o.Stop.Time)
 	also := o.On
 	o.On = func(e lemonade.Event) {
 		p.event(e)
@@ -34,7 +33,7 @@ func Run(ctx context.Context, s *lemonade.Study, o lemonade.RunOptions) error {
 		}
 	}
 	err := s.Run(ctx, o)
-	p.end()
+	p.end(p.outcome(err))
 	return err
 }
 
@@ -42,57 +41,83 @@ func Run(ctx context.Context, s *lemonade.Study, o lemonade.RunOptions) error {
 // itself: on takes the events of [lemonade.RunOptions], and end leaves the view in
 // its final form.
 func Progress(s Study) (on func(lemonade.Event), end func()) {
-	p := newProgress(s, 0)
-	return p.event, p.end
+	p := newProgress(s, 0, 0)
+	return p.event, func() { p.end(p.outcome(nil)) }
 }
 
-// The pace of the view, and of the lines where there is none.
-const (
-	frame     = 250 * time.Millisecond
-	plainPace = 10 * time.Second
-)
+// Watch shows what [Run] does of a study that another process runs, such as a
+// terminal or another notebook. It ends when nobody runs the study any more, at
+// once where nobody does, and when it is interrupted, which does not touch the run.
+func Watch(ctx context.Context, s *lemonade.Study) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	who, running, err := s.Running()
+	if err != nil {
+		return err
+	}
+	p := newProgress(s, who.Trials, 0)
+	if p.out != nil {
+		fmt.Fprintln(p.out, printable(p.head(ViewOf(s))))
+	}
+	err = s.Follow(ctx, p.event)
+	switch {
+	case errors.Is(err, context.Canceled):
+		p.end("no longer watched; the study goes on")
+		return nil
+	case err != nil:
+		p.end("no longer watched")
+	case running:
+		p.end("no process runs it any more")
+	default:
+		p.end("no process runs it now")
+	}
+	return err
+}
+
+// linePace is how often a training is told of where there is no notebook.
+const linePace = 10 * time.Second
 
 // notesShown is how many of the latest notes stay in the view: an outage of a
 // language model must not be gone with the next event.
 const notesShown = 3
 
-// progress turns events into a view that is updated in place.
+// progress turns events into a view that is updated in place, or into lines.
 type progress struct {
 	mu       sync.Mutex
 	study    Study
-	total    int // trials in all; 0 where it is not known
-	show     func(plain, page string)
-	out      io.Writer // for lines; nil where there is a notebook
+	view     *live     // nil where there is no notebook
+	out      io.Writer // for lines; nil where there is one
 	now      func() time.Time
-	last     time.Time // of the last frame or line
-	notes    []string  // the latest, each with its time of day
-	noted    string    // the last one without it
-	status   string    // what the last event told
-	doing    []doing   // the trials under way; two where proposals overlap training
-	training int       // the trial that done is of
-	done     float64   // of that trial, 0..1
-	forecast string    // of that trial, once it is known
+	began    time.Time
+	limit    time.Duration // after which no trial begins; 0 where there is none
+	total    int           // trials that the run goes to; 0 where it is not known
+	lineAt   time.Time     // of the last line
+	notes    []string      // the latest, each with its time of day
+	noted    string        // the last one without it
+	status   string        // what the last event told
+	doing    []doing       // the trials under way; two where proposals overlap training
+	training int           // the trial that done is of
+	since    time.Time     // when that was first told of
+	done     float64       // of that trial, 0..1
+	forecast string        // of that trial, once it is known
 }
 
 // doing is what happens to one trial.
 type doing struct {
 	trial int
 	text  string
+	at    time.Time
 	ended bool
 }
 
-func newProgress(s Study, total int) *progress {
-	p := &progress{study: s, total: total, now: time.Now}
+func newProgress(s Study, total int, limit time.Duration) *progress {
+	p := &progress{study: s, now: time.Now, began: time.Now(), total: total, limit: limit}
 	if !gonbui.IsNotebook {
 		p.out = os.Stdout
 		return p
 	}
-	id := "lemonade-progress-" + gonbui.UniqueId()
-	p.show = func(plain, page string) {
-		gonbui.SendData(&protocol.DisplayData{DisplayID: id, Data: map[protocol.MIMEType]any{
-			protocol.MIMETextHTML: page, protocol.MIMETextPlain: plain,
-		}})
-	}
+	p.view = newLive(send)
+	p.view.begin(p)
 	return p
 }
 
@@ -103,20 +128,35 @@ func (p *progress) event(e lemonade.Event) {
 	if text == "" {
 		return
 	}
+	if e.Trials > 0 {
+		p.total = e.Trials
+	}
 	p.take(e, text)
 	often := e.Kind == lemonade.Progress // the others are few, and each is shown
-	if p.out != nil {
-		if !often || e.Progress.Report != nil || p.now().Sub(p.last) >= plainPace {
-			p.last = p.now()
-			fmt.Fprintln(p.out, printable(text))
+	if p.view != nil {
+		p.view.event(p, e.Kind)
+		return
+	}
+	if !often || e.Progress.Report != nil || p.now().Sub(p.lineAt) >= linePace {
+		p.lineAt = p.now()
+		if e.Kind == lemonade.Ended {
+			text += p.standing()
 		}
-		return
+		fmt.Fprintln(p.out, printable(text))
 	}
-	if often && p.now().Sub(p.last) < frame {
-		return
+}
+
+// standing tells how far the run is: " (3 of 12 trials, about 4 min left)".
+func (p *progress) standing() string {
+	trials := p.study.Trials()
+	if p.total == 0 || ended(trials) >= p.total {
+		return ""
 	}
-	p.last = p.now()
-	p.show(p.status, p.page(true))
+	text := fmt.Sprintf(" (%d of %d trials", ended(trials), p.total)
+	if left, ok := p.left(trials); ok {
+		text += ", " + about(left) + " left"
+	}
+	return text + ")"
 }
 
 // take keeps what the event tells in text.
@@ -132,7 +172,7 @@ func (p *progress) take(e lemonade.Event, text string) {
 		return
 	case lemonade.Progress:
 		if e.Trial.ID != p.training {
-			p.forecast = ""
+			p.forecast, p.since = "", p.now()
 		}
 		p.training, p.done = e.Trial.ID, e.Progress.Done
 		if f := forecast(e.Progress.Forecast); f != "" {
@@ -146,18 +186,35 @@ func (p *progress) take(e lemonade.Event, text string) {
 		}
 	}
 	p.doing = slices.DeleteFunc(p.doing, func(d doing) bool { return d.ended || d.trial == e.Trial.ID })
-	p.doing = append(p.doing, doing{e.Trial.ID, text, e.Kind == lemonade.Ended})
+	p.doing = append(p.doing, doing{e.Trial.ID, text, p.now(), e.Kind == lemonade.Ended})
 	slices.SortFunc(p.doing, func(a, b doing) int { return a.trial - b.trial })
 }
 
-// end leaves the table of the trials.
-func (p *progress) end() {
+// outcome says how a run ended.
+func (p *progress) outcome(err error) string {
+	done := ended(p.study.Trials())
+	switch {
+	case errors.Is(err, context.Canceled):
+		of := ""
+		if p.total > done {
+			of = fmt.Sprintf(" of %d", p.total)
+		}
+		return fmt.Sprintf("interrupted after %d%s trials; everything is kept, and running it again goes on", done, of)
+	case err != nil:
+		return "stopped: " + clip(err.Error(), 400)
+	}
+	return "took " + lasting(p.now().Sub(p.began).Seconds())
+}
+
+// end leaves the view as it is to stay, with a word on how it ended.
+func (p *progress) end(word string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.out == nil {
-		p.show(Text(ViewOf(p.study)), p.page(false))
-		gonbui.Sync()
+	if p.view != nil {
+		p.view.end(p, word)
+		return
 	}
+	fmt.Fprintln(p.out, printable(word))
 }
 
 // Describe says in a line what an event tells.
@@ -167,7 +224,7 @@ func Describe(e lemonade.Event) string {
 	case lemonade.Note:
 		return e.Text
 	case lemonade.Began:
-		return strings.TrimSpace(fmt.Sprintf("trial %d: the expert system asks: %s", t.ID, codes(t)))
+		return fmt.Sprintf("trial %d: the expert system asks for %s", t.ID, cmp.Or(codes(t), "nothing yet"))
 	case lemonade.Reflected:
 		if t.Lessons == nil || t.Lessons.Text == "" {
 			return ""
@@ -183,7 +240,7 @@ func Describe(e lemonade.Event) string {
 		return fmt.Sprintf("trial %d: answer %d is %s: %s", t.ID, len(t.Attempts), a.State, clip(firstLine(a.Reason), 160))
 	case lemonade.Progress:
 		text := fmt.Sprintf("trial %d: %s, %.0f %%", t.ID, e.Progress.Phase, 100*e.Progress.Done)
-		if e.Progress.Epochs > 0 {
+		if e.Progress.Epoch > 0 {
 			text += fmt.Sprintf(", epoch %d of %d", e.Progress.Epoch, e.Progress.Epochs)
 		}
 		if e.Progress.Report != nil {
@@ -202,31 +259,11 @@ func Describe(e lemonade.Event) string {
 	return ""
 }
 
-// page is the view in HTML: while the study runs with what it does and a bar.
-func (p *progress) page(running bool) string {
-	v := ViewOf(p.study)
-	var b strings.Builder
+// head tells what the study is and how far it has come, in a line.
+func (p *progress) head(v View) string {
 	of := ""
 	if p.total > 0 {
 		of = fmt.Sprintf(" of %d", p.total)
 	}
-	fmt.Fprintf(&b, `<div style="font-size:13px"><b>%s</b> on %s: %d%s trials · %s`,
-		html.EscapeString(v.Name), html.EscapeString(v.Data), len(v.Trials), of, html.EscapeString(v.summary()))
-	if running {
-		fmt.Fprintf(&b, `<div style="width:420px;height:8px;margin:6px 0;background:#ddd;border-radius:4px"><div style="width:%.0f%%;height:8px;background:%s;border-radius:4px"></div></div>`,
-			100*min(max(p.done, 0), 1), blue)
-		for _, d := range p.doing {
-			fmt.Fprintf(&b, `<div>%s</div>`, html.EscapeString(d.text))
-		}
-	}
-	for _, note := range p.notes {
-		fmt.Fprintf(&b, `<div style="color:#777">%s</div>`, html.EscapeString(note))
-	}
-	b.WriteString(`</div>`)
-	if len(v.Trials) > 0 {
-		b.WriteString(v.htmlTable())
-		b.WriteString(v.costCard())
-		b.WriteString(v.lessonsHTML())
-	}
-	return b.String()
+	return fmt.Sprintf("study %s on %s: %d%s trials · %s", v.Name, v.Data, ended(v.Trials), of, v.summary())
 }

@@ -71,7 +71,7 @@ func display(out io.Writer, text, page string) {
 // cell gets it again when it is run again, since its output is then replaced.
 //
 // A cell is a program of its own, so a file in the kernel's folder remembers
-// which one it was, by the body of its main function.
+// which one it was, by the body of its main function and its arguments.
 func libraryOnce() string {
 	dir := os.Getenv(protocol.GONB_TMP_DIR_ENV)
 	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
@@ -82,7 +82,7 @@ func libraryOnce() string {
 		source = source[i:]
 	}
 	mark := filepath.Join(dir, "lemonade-echarts")
-	cell := fmt.Sprintf("%x", sha256.Sum256(source))
+	cell := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(source, "%q", os.Args[1:])))
 	if first, err := os.ReadFile(mark); err == nil && string(first) != cell {
 		return ""
 	}

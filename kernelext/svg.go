@@ -4,27 +4,39 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // svg draws the chart as a still picture, laid out as the live chart is.
 func (c chart) svg() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif" font-size="12" fill="%s">`,
-		chartWidth, chartHeight, chartWidth, chartHeight, black)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`, chartWidth, chartHeight)
+		chartWidth, c.height(), chartWidth, c.height(), black)
+	fmt.Fprintf(&b, `%s<rect width="%d" height="%d" fill="%s"/>`, nightStyle(), chartWidth, c.height(), paper)
 	text(&b, 16, 26, "start", 17, black, `font-weight="bold"`, c.Title)
-	text(&b, 16, 48, "start", 12, "#555555", "", c.Note)
+	text(&b, 16, 48, "start", 12, faint, "", c.Note)
 	c.drawLegend(&b)
+	if len(c.Dims) > 0 {
+		c.drawParallel(&b)
+		return b.String() + `</svg>`
+	}
 	c.drawAxes(&b)
-	for _, s := range c.Series {
-		c.drawLine(&b, s)
+	for _, quiet := range []bool{true, false} {
+		for _, s := range c.Series {
+			if s.Quiet == quiet {
+				c.drawLine(&b, s)
+			}
+		}
 	}
 	var taken []box
 	for _, s := range c.Series {
 		for _, p := range s.Points {
 			x, y := c.place(p)
+			if s.Symbol == "bar" {
+				c.drawSpan(&b, s, p)
+				continue
+			}
 			drawSymbol(&b, s, x, y)
 			taken = append(taken, around(x, y, float64(s.Size)))
 		}
@@ -34,7 +46,7 @@ func (c chart) svg() string {
 		for _, p := range s.Points {
 			if p.Label != "" {
 				x, y := c.place(p)
-				taken = drawLabel(&b, p.Label, x, y, float64(s.Size), taken)
+				taken = c.drawLabel(&b, p.Label, x, y, float64(s.Size), taken)
 			}
 		}
 	}
@@ -44,43 +56,49 @@ func (c chart) svg() string {
 
 // place returns a point's pixels.
 func (c chart) place(p point) (x, y float64) {
-	return marginLeft + c.X.at(p.X)*(chartWidth-marginLeft-marginRight),
-		chartHeight - marginBottom - c.Y.at(p.Y)*(chartHeight-marginTop-marginBottom)
+	left := float64(c.left())
+	return left + c.X.at(p.X)*(chartWidth-left-marginRight),
+		float64(c.height()-marginBottom) - c.Y.at(p.Y)*float64(c.height()-c.top()-marginBottom)
 }
 
 func (c chart) drawAxes(b *strings.Builder) {
-	const left, right, top, bottom = marginLeft, chartWidth - marginRight, marginTop, chartHeight - marginBottom
+	const right = chartWidth - marginRight
+	left, top, bottom := c.left(), c.top(), c.height()-marginBottom
 	for _, v := range c.X.ticks() {
 		x, _ := c.place(point{X: v, Y: c.Y.Min})
-		fmt.Fprintf(b, `<path d="M%.1f %dV%d" stroke="#EEEEEE"/>`, x, top, bottom)
-		text(b, x, bottom+18, "middle", 12, black, "", c.X.label(v))
+		fmt.Fprintf(b, `<path d="M%.1f %dV%d" stroke="%s"/>`, x, top, bottom, ruled)
+		text(b, x, float64(bottom+18), "middle", 12, black, "", c.X.label(v))
 	}
 	for _, v := range c.Y.ticks() {
 		_, y := c.place(point{X: c.X.Min, Y: v})
-		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="#EEEEEE"/>`, left, y, right)
-		text(b, left-8, y+4, "end", 12, black, "", c.Y.label(v))
+		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="%s"/>`, left, y, right, ruled)
+		text(b, float64(left-8), y+4, "end", 12, black, "", c.Y.label(v))
 	}
-	fmt.Fprintf(b, `<path d="M%d %dV%dH%d" stroke="#6E7079" fill="none"/>`, left, top, bottom, right)
-	text(b, (left+right)/2, bottom+42, "middle", 12, black, "", c.X.Name)
+	fmt.Fprintf(b, `<path d="M%d %dV%dH%d" stroke="%s" fill="none"/>`, left, top, bottom, right, edged)
+	text(b, float64(left+right)/2, float64(bottom+42), "middle", 12, black, "", c.X.Name)
 	middle := (top + bottom) / 2
 	text(b, 24, float64(middle), "middle", 12, black, fmt.Sprintf(`transform="rotate(-90 24 %d)"`, middle), c.Y.Name)
 }
 
 func (c chart) drawLegend(b *strings.Builder) {
-	x := 26.0
-	for _, s := range c.Series {
-		if s.Line {
-			fmt.Fprintf(b, `<path d="M%.1f 70h24" stroke="%s" stroke-width="2"%s/>`, x-12, s.Color, dash(s))
+	names, places := c.legendAt()
+	for i, name := range names {
+		x, y := float64(26+places[i][0]), float64(legendTop+10+legendLine*places[i][1])
+		text(b, x+16, y+4, "start", 12, black, "", name)
+		n := slices.IndexFunc(c.Series, func(s series) bool { return s.Name == name })
+		if n < 0 {
+			fmt.Fprintf(b, `<path d="M%.1f %.1fh20m0 -4v8m-20 0v-8" stroke="%s" stroke-width="1.5"/>`, x-10, y, black)
+			continue
 		}
-		small := s
-		small.Size = min(s.Size, 16)
-		drawSymbol(b, small, x, 70)
-		text(b, x+18, 74, "start", 12, black, "", s.Name)
-		x += 40 + 6.6*float64(utf8.RuneCountInString(s.Name))
-	}
-	if len(c.bars()) > 0 {
-		fmt.Fprintf(b, `<path d="M%.1f 70h20m0 -4v8m-20 0v-8" stroke="%s" stroke-width="1.5"/>`, x-10, black)
-		text(b, x+18, 74, "start", 12, black, "", barsName)
+		s := c.Series[n]
+		if s.Line {
+			fmt.Fprintf(b, `<path d="M%.1f %.1fh22" stroke="%s" stroke-width="2"%s/>`, x-11, y, s.Color, dash(s))
+		}
+		if s.Symbol == "bar" {
+			fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="20" height="14" fill="%s"/>`, x-10, y-7, s.Color)
+		}
+		s.Size = min(s.Size, 16)
+		drawSymbol(b, s, x, y)
 	}
 }
 
@@ -104,10 +122,16 @@ func (c chart) drawLine(b *strings.Builder, s series) {
 		return
 	}
 	var d strings.Builder
-	for i, p := range s.Points {
-		x, y := c.place(p)
+	var x, y float64
+	begun := false
+	for _, p := range s.Points {
+		if math.IsNaN(p.X) || math.IsNaN(p.Y) {
+			begun = false
+			continue
+		}
+		x, y = c.place(p)
 		switch {
-		case i == 0:
+		case !begun:
 			fmt.Fprintf(&d, "M%.1f %.1f", x, y)
 		case s.Step == "end":
 			fmt.Fprintf(&d, "H%.1fV%.1f", x, y)
@@ -116,8 +140,25 @@ func (c chart) drawLine(b *strings.Builder, s series) {
 		default:
 			fmt.Fprintf(&d, "L%.1f %.1f", x, y)
 		}
+		begun = true
 	}
-	fmt.Fprintf(b, `<path d="%s" stroke="%s" stroke-width="2" fill="none"%s/>`, d.String(), s.Color, dash(s))
+	width := 2
+	if s.Quiet && s.Dashed {
+		width = 1
+	}
+	fmt.Fprintf(b, `<path d="%s" stroke="%s" stroke-width="%d" fill="none"%s/>`, d.String(), s.Color, width, dash(s))
+	if s.End != "" {
+		text(b, x+4, y+4, "start", 11, s.Color, "", s.End)
+	}
+}
+
+// drawSpan draws a bar from one X to another in its row.
+func (c chart) drawSpan(b *strings.Builder, s series, p point) {
+	x0, y := c.place(p)
+	x1, _ := c.place(point{X: p.X1, Y: p.Y})
+	_, next := c.place(point{X: p.X, Y: p.Y + 1})
+	high := min(math.Abs(next-y)*0.7, 22)
+	fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, x0, y-high/2, max(x1-x0, 1), high, s.Color)
 }
 
 func dash(s series) string {
@@ -136,6 +177,8 @@ func drawSymbol(b *strings.Builder, s series, x, y float64) {
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="%.1f" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y, r, s.Color)
 	case "frame":
 		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz" fill="none" stroke="%s" stroke-width="2.5"/>`, x, y-r, r, r, -r, r, -r, -r, s.Color)
+	case "diamond":
+		fmt.Fprintf(b, `<path d="M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz" fill="%s"/>`, x, y-r, r, r, -r, r, -r, -r, s.Color)
 	case "square":
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="%s" stroke-width="2.5"/>`, x-r, y-r, 2*r, 2*r, s.Color)
 	case "cross":
@@ -151,14 +194,17 @@ func around(x, y, size float64) box { return box{x - size/2, y - size/2, x + siz
 
 func (a box) overlaps(b box) bool { return a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1 }
 
-// drawLabel writes a mark's label on the first side where there is room, or not at all.
-func drawLabel(b *strings.Builder, label string, x, y, size float64, taken []box) []box {
+// drawLabel writes a mark's label on the first side or corner where there is room,
+// or not at all.
+func (c chart) drawLabel(b *strings.Builder, label string, x, y, size float64, taken []box) []box {
 	width, gap := 7*float64(len(label)), size/2+5
+	aside, above := size/2+3+width/2, size/2+6
 	for _, at := range []struct{ x, y float64 }{
 		{x, y - gap - 5}, {x + gap + width/2, y}, {x - gap - width/2, y}, {x, y + gap + 5},
+		{x + aside, y - above}, {x - aside, y - above}, {x + aside, y + above}, {x - aside, y + above},
 	} {
 		place := box{at.x - width/2, at.y - 6, at.x + width/2, at.y + 6}
-		free := at.x > marginLeft && at.x < chartWidth-marginRight
+		free := at.x > float64(c.left()) && at.x < chartWidth-marginRight && at.y > float64(c.top()) && at.y < float64(c.height()-marginBottom)
 		for _, other := range taken {
 			free = free && !place.overlaps(other)
 		}

@@ -172,7 +172,7 @@ func (v View) htmlTable() string {
 		return "left"
 	}
 	for _, c := range columns {
-		fmt.Fprintf(&b, `<th%s style="text-align:%s;vertical-align:top;padding:3px 8px;border-bottom:1px solid #999">%s<br><small style="font-weight:normal;color:#666">%s</small></th>`,
+		fmt.Fprintf(&b, `<th%s style="text-align:%s;vertical-align:top;padding:3px 8px;border-bottom:1px solid #8888">%s<br><small style="font-weight:normal;opacity:.7">%s</small></th>`,
 			titled(inWords(c.method)), align(c), html.EscapeString(c.name), html.EscapeString(clip(c.method, 40)))
 	}
 	b.WriteString(`</tr>`)
@@ -191,9 +191,9 @@ func (v View) htmlTable() string {
 		}
 		b.WriteString(`</tr>`)
 	}
-	fmt.Fprintf(&b, `</table><div style="font-size:12px;color:#666;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
+	fmt.Fprintf(&b, `</table><div style="font-size:12px;opacity:.7;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
 	for _, note := range v.notes() {
-		fmt.Fprintf(&b, `<div style="font-size:12px;color:#666;max-width:1000px">%s</div>`, html.EscapeString(note))
+		fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div>`, html.EscapeString(note))
 	}
 	return b.String()
 }
