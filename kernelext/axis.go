@@ -73,7 +73,7 @@ func span(low, high float64) axis {
 	// Some air, so that no mark sits on the frame; but nothing below zero, which
 	// none of the metrics goes.
 	low, high = math.Max(0, low-0.08*width), high+0.08*width
-	step := roundStep((high - low) / 5)
+	step := roundStep((high - low) / 6)
 	return axis{Min: math.Floor(low/step+1e-9) * step, Max: math.Ceil(high/step-1e-9) * step, Step: step}
 }
 

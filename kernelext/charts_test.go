@@ -95,7 +95,7 @@ func TestEqualLines(t *testing.T) {
 				}
 			}
 		}
-		if len(lines) > 0 && lines[0].End != fmt.Sprintf("%.2f, as %d", *best.Effectiveness, id) {
+		if len(lines) > 0 && (v.levels()[0] != *best.Effectiveness || lines[0].End != fmt.Sprintf("%.2f", *best.Effectiveness)) {
 			t.Errorf("%s: the first line is named %q, want it to go through trial %d", test.name, lines[0].End, id)
 		}
 	}

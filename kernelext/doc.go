@@ -44,14 +44,32 @@
 // A plan's expectations are held against the parent by [trial.Effect]: ✓ where the
 // metric went the way that was expected, ✗ where it did not, – where nobody can tell.
 //
+// # A study that runs
+//
+// [Run] shows a study while it runs: a bar over all its trials, what happens now,
+// the trade-off chart and the table, each in a display of its own that is updated in
+// place. The time left is forecast from the pace of the latest trials and how far
+// the training is, once there is ground for that. [Watch] shows the same of a study
+// that another process runs, a terminal or another notebook. Interrupting ends the
+// run within seconds and keeps everything; running the cell again goes on. The output
+// is right whenever the notebook is saved, and stays so without the kernel.
+//
 // # Charts
 //
+// The trade-off of two metrics with the front and lines of equal effectiveness, the
+// effectiveness and the hypervolume over the trials, all metrics in parallel
+// coordinates, the effect of each command, learning curves, and a timeline. Pointing
+// at a mark tells of its trial, clicking it shows the trial's card below the chart,
+// and each chart can be saved as SVG and PNG: none of that asks the kernel.
+//
 // A chart is described once (type chart). From it come the options of Apache
-// ECharts, by go-echarts, and a still picture in SVG. What is displayed is the
+// ECharts, with go-echarts, and a still picture in SVG. What is displayed is the
 // picture, with a script that puts the live chart in its place; so a chart can be
-// seen where scripts are not run, such as in a notebook that is not trusted.
-// ECharts itself is embedded (folder echarts, with its licence) and travels with
-// the output: nothing is taken from the network.
+// seen where scripts are not run, such as in a notebook that is not trusted. Both
+// follow the theme, light or dark. ECharts itself, as much of it as is needed, is
+// embedded (folder echarts, with its licences), and travels with the first chart of
+// a notebook, 250 KB: nothing is taken from the network. What is told of the trials is
+// compressed, about a kilobyte for each.
 //
 // Texts that come from a language model or a file, such as programs, reasons and
 // names, are escaped wherever they go.

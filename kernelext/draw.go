@@ -27,8 +27,8 @@ func drawNetwork(n *arch.Network) string {
 	left := 20 + float64(count)*laneWidth
 	width, height := int(left)+boxWidth+150, len(n.Nodes)*rowHeight+16
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif"><rect width="%d" height="%d" fill="#fff"/>`,
-		width, height, width, height, width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif">%s<rect width="%d" height="%d" fill="%s"/>`,
+		width, height, width, height, nightStyle(), width, height, paper)
 	row := func(i int) float64 { return float64(8 + i*rowHeight) }
 	for i, node := range n.Nodes {
 		for _, from := range slices.Compact(slices.Sorted(slices.Values(node.Inputs))) {
@@ -48,13 +48,13 @@ func drawNetwork(n *arch.Network) string {
 		if params > 0 {
 			fill = "#D6EAF5"
 		}
-		fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%d" height="%d" rx="4" fill="%s" stroke="#9AA"/>`, left, row(i), boxWidth, boxHeight, fill)
+		fmt.Fprintf(&b, `<rect x="%.0f" y="%.0f" width="%d" height="%d" rx="4" fill="%s" stroke="#99AAAA"/>`, left, row(i), boxWidth, boxHeight, fill)
 		text(&b, left+8, row(i)+15, "start", 12, black, "", clip(nodeLabel(node), 52))
 		weights := node.Shape.String()
 		if params > 0 {
 			weights += fmt.Sprintf(" · %d params", params)
 		}
-		text(&b, left+boxWidth+10, row(i)+15, "start", 11, "#555555", "", weights)
+		text(&b, left+boxWidth+10, row(i)+15, "start", 11, faint, "", weights)
 	}
 	b.WriteString(`</svg>`)
 	return b.String()

@@ -88,7 +88,7 @@ func (v View) effects() chart {
 	up, right := v.axes()
 	c := chart{
 		Name: "effects", view: v, Title: "effect of each command",
-		Note: "Change against the parent: the median of the rounds with the command, and from the lowest to the highest. ✓ effectiveness rose, ✗ it did not.",
+		Note: "Change against the parent: median and range of the rounds with the command. ✓ the effectiveness rose, ✗ it did not.",
 		Left: 118,
 	}
 	median := map[trial.Metric]*series{

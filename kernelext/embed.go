@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"strings"
@@ -101,27 +102,26 @@ type told struct {
 }
 
 // trialsScript brings what there is to tell of each trial into the page, once for
-// all charts that have the key. It is compressed: the cards of a study say much
-// of the same.
+// all charts that have the key. It is compressed, since the cards of a study say
+// much of the same; of how a network does on each class they have the words alone.
 func (v View) trialsScript(key string) (string, error) {
 	front := v.Objective.Front(v.Trials)
 	all := map[int]told{}
 	for _, t := range v.Trials {
-		all[t.ID] = told{Tip: v.tip(t, front), Card: v.trialHTML(shortened(t))}
-	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		return "", err
+		card := v.trialHTML(shortened(t))
+		if q, ok := v.quality(t); ok {
+			card += fmt.Sprintf(`<div style="font-size:13px">Class by class: %s</div>`, html.EscapeString(q.words()))
+		}
+		all[t.ID] = told{Tip: v.tip(t, front), Card: card}
 	}
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		return "", err
 	}
-	if _, err := z.Write(text); err != nil {
-		return "", err
-	}
-	if err := z.Close(); err != nil {
+	e := json.NewEncoder(z)
+	e.SetEscapeHTML(false) // which base64 makes needless
+	if err := errors.Join(e.Encode(all), z.Close()); err != nil {
 		return "", err
 	}
 	return spec{Key: key, Trials: base64.StdEncoding.EncodeToString(packed.Bytes())}.script()

@@ -39,7 +39,7 @@ func (v View) equalLines(c chart, up, right trial.Metric, fx, fy float64) []seri
 		return score
 	}
 	var lines []series
-	for i, level := range v.levels() {
+	for _, level := range v.levels() {
 		s := series{
 			Name: "equal effectiveness", Color: grey, Symbol: "none", Line: true, Dashed: true, Quiet: true,
 			Points: contour(c.X, c.Y, at, level),
@@ -47,9 +47,6 @@ func (v View) equalLines(c chart, up, right trial.Metric, fx, fy float64) []seri
 		if n := len(s.Points); n > 1 {
 			if !c.marked(s.Points[n-1]) {
 				s.End = fmt.Sprintf("%.2f", level)
-				if i == 0 {
-					s.End += fmt.Sprintf(", as %d", best)
-				}
 			}
 			lines = append(lines, s)
 		}
@@ -60,7 +57,7 @@ func (v View) equalLines(c chart, up, right trial.Metric, fx, fy float64) []seri
 // marked reports whether a label beside p would lie on a mark.
 func (c chart) marked(p point) bool {
 	x, y := c.place(p)
-	label := box{x - 14, y - 14, x + 60, y + 14}
+	label := box{x - 14, y - 14, x + 36, y + 14}
 	for _, s := range c.Series {
 		for _, mark := range s.Points {
 			mx, my := c.place(mark)

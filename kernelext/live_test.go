@@ -192,3 +192,30 @@ func TestLiveBegins(t *testing.T) {
 		t.Errorf("a study without measurements ends with a chart: %.200s", got)
 	}
 }
+
+// TestPulse holds that the view goes on while nothing is told, beside events of
+// another goroutine.
+func TestPulse(t *testing.T) {
+	v := fake(t)
+	p, shown := fakeLive(v)
+	p.mu.Lock()
+	p.view.begin(p)
+	frames := len(shown.of(statusDisplay))
+	p.mu.Unlock()
+	time.Sleep(pulse + frame)
+	p.mu.Lock()
+	if n := len(shown.of(statusDisplay)); n == frames {
+		t.Error("the status stands still while nothing is told")
+	}
+	p.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 50 {
+			p.event(lemonade.Event{Kind: lemonade.Ended, Trial: v.Trials[0], Trials: 12})
+			time.Sleep(frame / 10)
+		}
+	}()
+	<-done
+	p.end("took a moment")
+}

@@ -81,6 +81,10 @@ func (v View) parallel() chart {
 	return c
 }
 
+// dispensable are the metrics that say what another says too, or little, the first
+// to go where there are too many.
+var dispensable = []trial.Metric{trial.LatencyP99, trial.LatencyP95, trial.InferencePower, trial.CO2e, trial.TrainAccuracy, trial.Loss, trial.PeakMemory}
+
 // dims are the metrics that get an axis: those in which the trials differ, and of
 // too many the ones that the study is after before the others.
 func (v View) dims(shown trial.History) []trial.Metric {
@@ -96,8 +100,10 @@ func (v View) dims(shown trial.History) []trial.Metric {
 		all = append(all, info.Metric)
 	}
 	after := v.Objective.Concerns()
-	for i := len(all) - 1; i >= 0 && len(all) > dimsMost; i-- {
-		if !slices.Contains(after, all[i]) {
+	last := slices.Clone(all)
+	slices.Reverse(last)
+	for _, m := range append(slices.Clone(dispensable), last...) {
+		if i := slices.Index(all, m); i >= 0 && len(all) > dimsMost && !slices.Contains(after, m) {
 			all = slices.Delete(all, i, i+1)
 		}
 	}

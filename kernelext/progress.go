@@ -55,11 +55,15 @@ func Watch(ctx context.Context, s *lemonade.Study) error {
 	if err != nil {
 		return err
 	}
-	p := newProgress(s, who.Trials, 0)
+	return newProgress(s, who.Trials, 0).watch(ctx, s, running)
+}
+
+// watch follows a study that is running, or shows where it stands.
+func (p *progress) watch(ctx context.Context, s *lemonade.Study, running bool) error {
 	if p.out != nil {
 		fmt.Fprintln(p.out, printable(p.head(ViewOf(s))))
 	}
-	err = s.Follow(ctx, p.event)
+	err := s.Follow(ctx, p.event)
 	switch {
 	case errors.Is(err, context.Canceled):
 		p.end("no longer watched; the study goes on")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/record"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -127,5 +128,46 @@ func TestOutcome(t *testing.T) {
 		if got := p.outcome(test.err); got != test.want {
 			t.Errorf("after %v: %q, want %q", test.err, got, test.want)
 		}
+	}
+}
+
+// TestWatch holds that a watch ends at once where nobody runs the study, and when it
+// is cancelled where somebody does.
+func TestWatch(t *testing.T) {
+	dir := t.TempDir()
+	s, err := lemonade.Open(t.Context(), "watched", lemonade.Options{Dir: dir, Data: "digits"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	watch := func(ctx context.Context, running bool) string {
+		t.Helper()
+		var out bytes.Buffer
+		p := &progress{study: s, now: time.Now, out: &out}
+		if err := p.watch(ctx, s, running); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if got, want := watch(t.Context(), false), "study watched on digits: 0 trials · no trials yet\nno process runs it now\n"; got != want {
+		t.Errorf("nobody runs it: %q, want %q", got, want)
+	}
+	store, err := record.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	unlock, err := store.Run("watched")
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted, stop := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second/2, stop)
+	if got := watch(interrupted, true); !strings.HasSuffix(got, "no longer watched; the study goes on\n") {
+		t.Errorf("interrupted: %q", got)
+	}
+	time.AfterFunc(time.Second/2, func() { _ = unlock() })
+	if got := watch(t.Context(), true); !strings.HasSuffix(got, "no process runs it any more\n") {
+		t.Errorf("the run has ended: %q", got)
 	}
 }

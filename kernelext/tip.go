@@ -32,8 +32,9 @@ func head(text string, lines, width int) string {
 	return strings.Join(all, "\n")
 }
 
-// shortened returns the trial with no more of its program than a card has.
+// shortened returns the trial with no more than a card beside a chart has.
 func shortened(t trial.Trial) trial.Trial {
+	t.Quality = nil
 	if t.Program != nil {
 		program := *t.Program
 		program.Source = head(program.Source, cardLines, cardWidth)
