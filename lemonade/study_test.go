@@ -27,7 +27,7 @@ import (
 )
 
 // quick is a study on the real data and with the real worker, small enough for a test.
-var quick = lemonade.Options{Data: "digits", TrainSamples: 300, Epochs: 2}
+var quick = lemonade.Options{Data: "digits", TrainSamples: 300, Epochs: 2, Measure: lemonade.Measure{Profile: time.Second}}
 
 func open(t *testing.T, name string, o lemonade.Options) *lemonade.Study {
 	t.Helper()

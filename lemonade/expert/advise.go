@@ -63,13 +63,16 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 			past = append(past, t)
 		}
 	}
-	complete := past.Complete()
-	if len(complete) == 0 {
-		return Advice{}, nil
+	var niche *trial.Niche
+	var candidates []trial.Trial
+	if complete := past.Complete(); len(complete) > 0 {
+		niche = pickNiche(in, complete)
+		candidates = parents(in, past, niche)
+	} else {
+		candidates = overLimit(past)
 	}
-	niche := pickNiche(in, complete)
 	var first Advice
-	for i, parent := range parents(in, past, niche) {
+	for i, parent := range candidates {
 		advice, deadEnd, err := b.adviseOn(newSituation(in, past, parent, niche))
 		if err != nil {
 			return Advice{}, err

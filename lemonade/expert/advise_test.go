@@ -2,10 +2,12 @@ package expert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -285,5 +287,37 @@ func TestAdviceIsDeterministicAndVaried(t *testing.T) {
 	}
 	if focus[aimAccuracy] < 6 || focus[aimCost] < 4 {
 		t.Errorf("rounds by focus: %v", focus)
+	}
+}
+
+// A search whose every training was stopped at a limit makes the smallest of its
+// networks smaller, rather than beginning anew.
+func TestAdviseOverALimit(t *testing.T) {
+	stopped := func(id int, macs int64, energy float64) trial.Trial {
+		x := calm().first
+		x.ID, x.State, x.Metrics, x.Curve = id, trial.Infeasible, trial.Metrics{trial.TrainingEnergy: {Value: energy / 10, Unit: "kWh"}}, nil
+		x.Costs.MACs, x.Forecast = macs, &trial.Forecast{Energy: energy, Seconds: 60}
+		x.Reason = "training_energy: 4 mWh forecast after epoch 1 of 10 break the limit of 1 mWh"
+		return x
+	}
+	o, err := objective.New(nil, map[trial.Metric]float64{trial.TrainingEnergy: 1e-6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Input{Trial: 3, Objective: o, History: trial.History{stopped(1, 2000, 4e-6), stopped(2, 1000, 3e-6)}}
+	got, err := Default().Advise(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, c := range got.Commands {
+		codes = append(codes, c.Code)
+	}
+	if got.Parent != 2 || !slices.Contains(codes, "RK") || slices.Contains(codes, "AMK") || slices.Contains(codes, "ACL") {
+		t.Errorf("parent %d, commands %v; want fewer kernels on trial 2", got.Parent, codes)
+	}
+	in.History[0].Program, in.History[1].Program = nil, nil
+	if got, err := Default().Advise(in); err != nil || got.Parent != 0 || len(got.Commands) > 0 {
+		t.Errorf("where nothing was trained: %+v, %v", got, err)
 	}
 }

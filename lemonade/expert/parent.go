@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -88,4 +89,25 @@ func score(o objective.Objective, t trial.Trial) float64 {
 		return v
 	}
 	return -1
+}
+
+// overLimit is the parent of a search that has no complete trial, but some that
+// broke a limit in training: the one with the least work, of those that were not
+// accurate enough the most accurate. There is none where nothing was trained. Ours.
+func overLimit(past trial.History) []trial.Trial {
+	var found []trial.Trial
+	for _, t := range past {
+		if t.State == trial.Infeasible && t.Program != nil {
+			found = append(found, t)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return []trial.Trial{slices.MinFunc(found, func(a, b trial.Trial) int {
+		if strings.HasPrefix(a.Reason, string(trial.Accuracy)) && strings.HasPrefix(b.Reason, string(trial.Accuracy)) {
+			return cmp.Compare(accuracyOf(b), accuracyOf(a))
+		}
+		return cmp.Compare(a.Costs.MACs, b.Costs.MACs)
+	})}
 }

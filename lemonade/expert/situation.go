@@ -78,6 +78,7 @@ func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial
 		}
 		s.metrics[trial.TrainAccuracy] = trial.Measurement{Value: parent.Curve[len(parent.Curve)-1].TrainAccuracy}
 	}
+	s.foresee()
 	s.progress()
 	s.unmet()
 	for _, info := range trial.Ordered(maps.Keys(in.Objective.Limits)) {
@@ -88,6 +89,25 @@ func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial
 		}
 	}
 	return s
+}
+
+// foresee puts the forecast in the place of what a training used that was stopped
+// at a limit: that is what has to come under the limit.
+func (s *situation) foresee() {
+	f := s.parent.Forecast
+	if s.parent.State != trial.Infeasible || f == nil {
+		return
+	}
+	if _, trained := s.parent.Metrics[trial.Accuracy]; trained {
+		return
+	}
+	s.metrics = maps.Clone(s.metrics)
+	for m, value := range map[trial.Metric]float64{trial.TrainingEnergy: f.Energy, trial.TrainingTime: f.Seconds} {
+		if used, ok := s.metrics[m]; ok && value > used.Value {
+			used.Value = value
+			s.metrics[m] = used
+		}
+	}
 }
 
 // progress fills in how the search has gone.
@@ -239,6 +259,7 @@ func (s *situation) broken() (n int, reason string) {
 func (s *situation) brokenLimit() any {
 	_, reason := s.broken()
 	name, _, _ := strings.Cut(reason, " ")
+	name = strings.TrimSuffix(name, ":")
 	if _, ok := trial.Metric(name).Info(); ok {
 		return name
 	}
