@@ -127,15 +127,17 @@ func (d *round) badStart() bool {
 		return false
 	}
 	classes := len(d.info.ClassNames)
+	if slices.ContainsFunc(complete, func(t trial.Trial) bool {
+		return t.Metrics[trial.Accuracy].Value*float64(classes) >= learned
+	}) {
+		return false
+	}
 	seed, err := arch.Parse(arch.Seed(d.info.Shape, classes), d.info.Shape, classes)
 	if err != nil {
 		return false
 	}
 	hash := seed.Network.Hash()
-	return !slices.ContainsFunc(d.history, func(t trial.Trial) bool { return t.Hash == hash }) &&
-		!slices.ContainsFunc(complete, func(t trial.Trial) bool {
-			return t.Metrics[trial.Accuracy].Value*float64(classes) >= learned
-		})
+	return !slices.ContainsFunc(d.history, func(t trial.Trial) bool { return t.Hash == hash })
 }
 
 // placebo draws as many commands as the expert gave, without looking.
@@ -188,7 +190,9 @@ func (d *round) propose(ctx context.Context) error {
 	}
 	if len(d.Attempts) == 0 && !d.settings.without(Loop) && d.badStart() {
 		d.note("trial %d: nothing so far learned much, the rule book begins anew", d.ID)
-		return d.ask(ctx, d.fallback, 0, 0)
+		if err := d.ask(ctx, d.fallback, 0, repairs); err != nil || d.State == trial.Running {
+			return err
+		}
 	}
 	last := repairs
 	if d.settings.without(Repair) {
