@@ -118,26 +118,20 @@ func (d *round) begin(ctx context.Context) error {
 const learned = 3
 
 // badStart reports whether all that a language model's study has found so far
-// learned next to nothing, and the network that the rule book begins with was not
-// tried. That comes next then: changed a little at a time, a network that does not
-// learn was seen to keep a search at the bottom for all its rounds.
+// learned next to nothing, and the rule book has not begun anew yet. It does so
+// next then: changed a little at a time, a network that does not learn was seen to
+// keep a search at the bottom for all its rounds.
 func (d *round) badStart() bool {
 	complete := d.history.Complete()
-	if d.fallback == nil || len(complete) == 0 {
+	if d.fallback == nil || d.settings.Model == "" || len(complete) == 0 {
 		return false
 	}
-	classes := len(d.info.ClassNames)
-	if slices.ContainsFunc(complete, func(t trial.Trial) bool {
-		return t.Metrics[trial.Accuracy].Value*float64(classes) >= learned
-	}) {
-		return false
-	}
-	seed, err := arch.Parse(arch.Seed(d.info.Shape, classes), d.info.Shape, classes)
-	if err != nil {
-		return false
-	}
-	hash := seed.Network.Hash()
-	return !slices.ContainsFunc(d.history, func(t trial.Trial) bool { return t.Hash == hash })
+	chance := 1 / float64(len(d.info.ClassNames))
+	return !slices.ContainsFunc(complete, func(t trial.Trial) bool {
+		return t.Metrics[trial.Accuracy].Value >= learned*chance
+	}) && !slices.ContainsFunc(d.history, func(t trial.Trial) bool {
+		return t.Parent == 0 && t.Proposer == d.fallback.Name()
+	})
 }
 
 // placebo draws as many commands as the expert gave, without looking.
