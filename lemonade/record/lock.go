@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -94,8 +95,16 @@ func (s *Store) Run(name string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("record: locking study %q: %w", name, err), lock.Unlock())
 	}
-	return lock.Unlock, nil
+	held.Store(lock, nil)
+	return func() error {
+		held.Delete(lock)
+		return lock.Unlock()
+	}, nil
 }
+
+// held are the locks of this process. The collector would close the file of one
+// that nothing refers to, and so free it, where the caller drops unlock.
+var held sync.Map
 
 // glance is how long Run waits for those who only look whether the study is run.
 const glance = 200 * time.Millisecond

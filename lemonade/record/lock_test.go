@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,21 @@ func TestRunning(t *testing.T) {
 	}
 	if _, _, err := s.Running("../a"); err == nil {
 		t.Error("a study with a bad name can be looked at")
+	}
+}
+
+// TestRunKeepsTheLock holds that a study stays locked where unlock is dropped.
+func TestRunKeepsTheLock(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := open(t, dir).Run("a"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond) // finalizers run beside it
+	}
+	if _, err := open(t, dir).Run("a"); !errors.Is(err, ErrRunning) {
+		t.Errorf("after a collection: %v", err)
 	}
 }
 
