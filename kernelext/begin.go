@@ -74,7 +74,7 @@ says what you want.`,
 	f.DurationVar(&w.Time, "time", 0, "`TIME` that the search may take, such as 10m or 2h")
 	f.StringVar(&w.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", "))
 	f.StringVar(&w.Name, "name", "", "`NAME` of the study (default made of the answers)")
-	f.StringVar(&w.Dir, "studies", "", "`FOLDER` that holds the studies (default in the data folder)")
+	f.StringVar(&w.Dir, "studies", "", "`FOLDER` that holds the studies (default LEMONADE_STUDIES, else in the data folder)")
 	choices(c, "recognise", datasets.Names()...)
 	choices(c, "matters", "accuracy-first", "balanced", "small-and-fast")
 	choices(c, "proposer", propose.Names()...)

@@ -54,7 +54,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f := group("This run")
 	f.IntVar(&run.Trials, "trials", 0, "`N` trials in total, earlier ones included")
 	f.StringArrayVar(&stops, "stop-after", nil, "`CONDITION` that ends this run sooner: a time such as 30m, a training energy such as 0.1kWh, or target; may be repeated")
-	f.StringVar(&o.Dir, "studies", "", "`FOLDER` that holds the studies (default in the data folder)")
+	f.StringVar(&o.Dir, "studies", "", "`FOLDER` that holds the studies (default LEMONADE_STUDIES, else in the data folder)")
 
 	f = group("The study")
 	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+strings.Join(datasets.Names(), ", "))

@@ -134,7 +134,7 @@ func meant(word string, names []string, prefix string) string {
 // inStudies gives a command the flag that says where the studies are, and completes
 // its first argument, which names one.
 func inStudies(c *cobra.Command, dir *string) *cobra.Command {
-	c.Flags().StringVar(dir, "studies", "", "`FOLDER` that holds the studies (default in the data folder)")
+	c.Flags().StringVar(dir, "studies", "", "`FOLDER` that holds the studies (default LEMONADE_STUDIES, else in the data folder)")
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -92,8 +92,12 @@ type settings struct {
 
 type limits = map[trial.Metric]float64
 
-// DefaultDir is the studies folder that is used where none is named.
+// DefaultDir is the studies folder that is used where none is named: that of the
+// environment variable LEMONADE_STUDIES, else studies in the data folder.
 func DefaultDir() (string, error) {
+	if dir := os.Getenv("LEMONADE_STUDIES"); dir != "" {
+		return dir, nil
+	}
 	dir, err := home.Dir()
 	if err != nil {
 		return "", err

@@ -7,7 +7,8 @@
 //
 //   - A cell that begins with %lemonade is rewritten into Go that has this command
 //     call kernelext.Main with the line's words. Front ends still see the text that
-//     was typed.
+//     was typed. ${LEMONADE_NAME} and ${LEMONADE_NAME:-default} in it are taken from
+//     the environment, as a shell does.
 //   - Completion and inspection on such a line are answered from the command table.
 //   - A cell that did not do what it says is an error, also where GoNB says that all
 //     is well: an unknown magic, a shell command that was interrupted, a question to

@@ -1,8 +1,11 @@
 package kernel
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -122,9 +125,25 @@ func runCell(args []string) error {
 		return fmt.Errorf("%s %s: %w", cellWord, args[0], err)
 	}
 	for _, call := range calls {
+		for i, text := range call {
+			call[i] = expand(text)
+		}
 		kernelext.Main(call...)
 	}
 	return nil
+}
+
+// setting is ${LEMONADE_NAME} or ${LEMONADE_NAME:-default}, as a shell has them.
+var setting = regexp.MustCompile(`\$\{(LEMONADE_[A-Z0-9_]+)(?::-([^}]*))?\}`)
+
+// expand puts the environment's settings in, so that a notebook's parameters can be
+// given from outside and the same line works in a terminal. Names of others, which
+// may hold secrets, are left as they are.
+func expand(text string) string {
+	return setting.ReplaceAllStringFunc(text, func(found string) string {
+		part := setting.FindStringSubmatch(found)
+		return cmp.Or(os.Getenv(part[1]), part[2])
+	})
 }
 
 // word is a word of a line and where it begins, in bytes.

@@ -62,3 +62,22 @@ func FuzzQuote(f *testing.F) {
 		}
 	})
 }
+
+func TestExpand(t *testing.T) {
+	t.Setenv("LEMONADE_TRIALS", "4")
+	t.Setenv("LEMONADE_EMPTY", "")
+	t.Setenv("OPENAI_API_KEY", "secret")
+	for text, want := range map[string]string{
+		"plain $5":                       "plain $5",
+		"${LEMONADE_TRIALS}":             "4",
+		"${LEMONADE_TRIALS:-6}":          "4",
+		"--stop=${LEMONADE_EMPTY:-10m}x": "--stop=10mx",
+		"${LEMONADE_EMPTY}":              "",
+		"${OPENAI_API_KEY}":              "${OPENAI_API_KEY}",
+		"${OPENAI_API_KEY:-LEMONADE_}":   "${OPENAI_API_KEY:-LEMONADE_}",
+	} {
+		if got := expand(text); got != want {
+			t.Errorf("%s gives %q, want %q", text, got, want)
+		}
+	}
+}
