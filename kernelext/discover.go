@@ -78,9 +78,15 @@ func runCommand(c *cobra.Command, groups []*pflag.FlagSet, read func() (lemonade
 		}
 		return studyNames(c.Context(), c.Flag("studies").Value.String()), cobra.ShellCompDirectiveNoFileComp
 	}
-	if c.Flag("data") == nil {
-		return c
+	if c.Flag("data") != nil {
+		studyChoices(c)
+		choices(c, "llm-format", "json", "fenced")
 	}
+	return c
+}
+
+// studyChoices completes the flags that are of the study and of its measurement.
+func studyChoices(c *cobra.Command) {
 	var boards []string
 	for _, b := range device.Boards() {
 		boards = append(boards, b.Name+"\t"+b.Title+" with "+b.Runtime)
@@ -92,8 +98,6 @@ func runCommand(c *cobra.Command, groups []*pflag.FlagSet, read func() (lemonade
 	choices(c, "without", texts(lemonade.Parts)...)
 	choices(c, "require", "measured")
 	choices(c, "board", boards...)
-	choices(c, "llm-format", "json", "fenced")
-	return c
 }
 
 // discover runs a study: with the live view in a notebook; in a terminal with a line

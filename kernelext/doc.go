@@ -16,7 +16,7 @@
 //
 // [Command] is the one table of commands: the terminal has them as "lemonade show
 // first", the kernel "Go (Lemonade)" as "%lemonade show first", and [Main] runs them
-// in a cell of any kernel. Most are a call as well: [Run], [Watch], [Show], [Explain],
+// in a cell of any kernel. Most are a call as well: [Run], [Try], [Watch], [Show], [Explain],
 // [Compare], [Choose], [Export] and [Begin].
 //
 // Choosing and beginning speak plain words, for people who are not experts; "lemonade

@@ -29,8 +29,8 @@ func usage(c *cobra.Command, groups []*pflag.FlagSet) error {
 	return nil
 }
 
-// Where discoverFlags has the flags that are of a run and not of a study.
-const groupRun, groupCaps = 0, 4
+// Where discoverFlags has its groups.
+const groupRun, groupStudy, groupMeasure, groupCaps = 0, 1, 2, 4
 
 // discoverFlags returns the flags, a set for each heading, and what reads them once
 // they are parsed.

@@ -81,7 +81,7 @@ glossary" has the words.`,
 		},
 	}
 	root.AddGroup(&cobra.Group{ID: "search", Title: "Search:"}, &cobra.Group{ID: "look", Title: "Look and choose:"})
-	for _, c := range []*cobra.Command{beginCommand(), discoverCommand(), resumeCommand(), watchCommand()} {
+	for _, c := range []*cobra.Command{beginCommand(), discoverCommand(), resumeCommand(), tryCommand(), watchCommand()} {
 		c.GroupID = "search"
 		root.AddCommand(c)
 	}

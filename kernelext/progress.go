@@ -228,6 +228,9 @@ func Describe(e lemonade.Event) string {
 	case lemonade.Note:
 		return e.Text
 	case lemonade.Began:
+		if t.Proposer == trial.ByHand {
+			return fmt.Sprintf("trial %d: a program written by hand", t.ID)
+		}
 		return fmt.Sprintf("trial %d: the expert system asks for %s", t.ID, cmp.Or(codes(t), "nothing yet"))
 	case lemonade.Reflected:
 		if t.Lessons == nil || t.Lessons.Text == "" {
@@ -239,7 +242,7 @@ func Describe(e lemonade.Event) string {
 	case lemonade.Answered:
 		a := t.Attempts[len(t.Attempts)-1]
 		if a.State == trial.Complete {
-			return fmt.Sprintf("trial %d: a network of %s with %s parameters", t.ID, a.Proposer, value(t, trial.Params))
+			return fmt.Sprintf("trial %d: a network by %s with %s parameters", t.ID, a.Proposer, value(t, trial.Params))
 		}
 		return fmt.Sprintf("trial %d: answer %d is %s: %s", t.ID, len(t.Attempts), a.State, clip(firstLine(a.Reason), 160))
 	case lemonade.Progress:

@@ -31,7 +31,7 @@
 // three repairs, each with the exact error), and ends with its measurements or
 // with the reason why there are none. When every attempt fails the rule book,
 // which needs no language model, proposes in that round. A failure never ends a
-// study.
+// study. [Study.Try] makes a trial of a program that a person wrote.
 //
 // # Choosing
 //

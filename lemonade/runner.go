@@ -39,11 +39,35 @@ type runner struct {
 	closers   []func() error
 }
 
+// start makes the study ready for its rounds, unless it has what was asked for.
 func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) {
-	r := &runner{Study: s, run: o, began: time.Now()}
 	if o.Trials < 1 {
 		return nil, fmt.Errorf("trials: %d is not a positive number", o.Trials)
 	}
+	r, err := s.hold(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.finished() {
+		return r, nil
+	}
+	if err := r.useData(ctx); err != nil {
+		return nil, err
+	}
+	if s.settings.Replay != "" {
+		return r, r.useRecord(ctx)
+	}
+	return r, r.useProposer(ctx)
+}
+
+// hold takes the study for this process and reads it anew.
+func (s *Study) hold(ctx context.Context, o RunOptions) (*runner, error) {
+	r := &runner{Study: s, run: o, began: time.Now()}
 	unlock, err := s.store.Run(s.name)
 	if err != nil {
 		return nil, err
@@ -54,35 +78,31 @@ func (s *Study) start(ctx context.Context, o RunOptions) (_ *runner, err error) 
 		r.close()
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			r.close()
-		}
-	}()
 	if err := s.Refresh(ctx); err != nil {
+		r.close()
 		return nil, err
 	}
-	if r.finished() {
-		return r, nil
-	}
+	return r, nil
+}
+
+// useData finds the study's data, and holds it against what it was created on.
+func (r *runner) useData(ctx context.Context) error {
+	s := r.Study
 	ref, err := s.prepare(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, note := range ref.Notes {
 		s.options.Log(note)
 	}
 	if got := datasets.Fingerprint(ref, s.settings.TrainSamples); got != s.settings.Fingerprint {
-		return nil, fmt.Errorf("study %q: data: it was created on %s and the files now are %s: restore them, or begin a study of another name", s.name, s.settings.Fingerprint, got)
+		return fmt.Errorf("study %q: data: it was created on %s and the files now are %s: restore them, or begin a study of another name", s.name, s.settings.Fingerprint, got)
 	}
 	r.data = trial.Data{Name: ref.Name, Dir: ref.Dir, TrainSamples: s.settings.TrainSamples, Fingerprint: s.settings.Fingerprint}
-	if s.settings.Replay != "" {
-		return r, r.useRecord(ctx)
-	}
-	return r, r.useProposer(ctx)
+	return nil
 }
 
-// useProposer sets the study's proposer, rule book and evaluator up.
+// useProposer sets the study's rule book, proposer and evaluator up.
 func (r *runner) useProposer(ctx context.Context) (err error) {
 	if r.rules, err = r.settings.rules(); err != nil {
 		return err
@@ -100,6 +120,11 @@ func (r *runner) useProposer(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return r.useEvaluator(ctx)
+}
+
+// useEvaluator sets up what trains and measures.
+func (r *runner) useEvaluator(ctx context.Context) error {
 	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter})
 	if err != nil {
 		return err

@@ -41,6 +41,9 @@ const (
 	Interrupted  = "interrupted"
 )
 
+// ByHand is the proposer of a program that a person wrote.
+const ByHand = "hand"
+
 // Command is one instruction of the expert system to the proposer.
 type Command struct {
 	Code   string `json:"code"`   // of the papers' rule book: ACL, RCL, …

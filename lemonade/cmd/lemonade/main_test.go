@@ -122,6 +122,40 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// TestTry trains a program from a file as a trial of a new study, and a second one
+// beside it.
+func TestTry(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, filters string) string {
+		path := filepath.Join(dir, name)
+		source := "def network(x, classes):\n    x = relu(batch_norm(conv(x, " + filters + ")))\n    return dense(global_avg_pool(x), classes)\n"
+		if err := os.WriteFile(path, []byte(source), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	wide, narrow, wrong := write("wide.star", "16"), write("narrow.star", "8"), write("wrong.star", "eight")
+	out, err := terminal(t, "try", "mine", wide, "--data", "digits", "--train-samples", "300", "--epochs", "1", "--profile", "1s", "--studies", dir)
+	if err != nil || !strings.Contains(out, "trial 1 by hand: complete") || strings.Count(out, "a program written by hand") != 1 {
+		t.Errorf("try: %v\n%s", err, out)
+	}
+	if out, err = terminal(t, "try", "mine", wide, "--studies", dir); err != nil || !strings.Contains(out, "was trial 1 already") {
+		t.Errorf("try once more: %v\n%s", err, out)
+	}
+	if out, err = terminal(t, "try", "mine", wrong, "--studies", dir); err == nil || !strings.Contains(err.Error(), wrong+":2:") {
+		t.Errorf("a wrong program: %v\n%s", err, out)
+	}
+	if out, err = terminal(t, "try", "mine", filepath.Join(dir, "none.star"), "--studies", dir); err == nil || !strings.Contains(err.Error(), "none.star") {
+		t.Errorf("no program: %v\n%s", err, out)
+	}
+	if out, err = terminal(t, "try", "mine", narrow, "--studies", dir); err != nil {
+		t.Errorf("try another: %v\n%s", err, out)
+	}
+	if out, err = terminal(t, "compare", "mine", "1", "2", "--studies", dir); err != nil || !strings.Contains(out, "conv(x, 8)") {
+		t.Errorf("compare: %v\n%s", err, out)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
