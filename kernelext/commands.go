@@ -3,6 +3,7 @@ package kernelext
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -21,12 +22,13 @@ func showCommand() *cobra.Command {
 		dir    string
 		asJSON bool
 		page   bool
+		said   bool
 		id     int
 	)
 	c := inStudies(&cobra.Command{
 		Use:     "show [NAME]",
 		Short:   "Show what the study NAME has found, also while it runs; without a name, which studies there are",
-		Example: "  lemonade show\n  lemonade show first\n  lemonade show first --trial 3",
+		Example: "  lemonade show\n  lemonade show first\n  lemonade show first --trial 3\n  lemonade show first --trial 3 --prompts",
 		Args:    cobra.MaximumNArgs(1),
 	}, &dir)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -44,6 +46,10 @@ func showCommand() *cobra.Command {
 					fmt.Fprintln(out, "chart:", path)
 				}
 				return err
+			case said && id == 0:
+				return errors.New("--prompts needs the number of a trial: --trial NUMBER")
+			case said:
+				return showPrompts(out, s, id)
 			case id != 0:
 				return explain(out, s, id)
 			}
@@ -54,6 +60,7 @@ func showCommand() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "print everything as JSON")
 	c.Flags().BoolVar(&page, "html", false, "write a page with the charts beside the database, and say where")
 	c.Flags().IntVar(&id, "trial", 0, "show the trial of this `NUMBER` alone: what was asked, expected and measured, and how")
+	c.Flags().BoolVar(&said, "prompts", false, "with --trial: what the language model was asked and answered, word for word")
 	c.MarkFlagsMutuallyExclusive("trial", "json", "html")
 	completeTrials(c, &dir, "trial")
 	return c

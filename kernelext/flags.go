@@ -85,6 +85,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.Float64Var(&temperature, "temperature", 0, "`T` from 0 to 2, where the model takes one: how freely it answers (default OPENAI_TEMPERATURE or GEMINI_TEMPERATURE, else 1)")
 	f.StringVar(&o.LLM.Format, "llm-format", "", "`json|fenced`: an answer under a schema, or one with the program between fences (default json at the provider's own endpoint, else fenced)")
 	f.Float64Var(&o.LLM.Rate, "llm-rate", 0, "`N` calls per minute at most (default no limit)")
+	f.DurationVar(&o.LLM.Timeout, "llm-timeout", 0, "`TIME` that one answer may take, such as 20m of a slow machine; all those of a round may take three times that (default 5m)")
 	f.IntVar(&lag, "lag", 0, "`0|1`: the next network is asked for after one is trained, or meanwhile (default 0 for a model on this machine, else 1)")
 
 	f = group("What the language model may use in all, earlier runs of the study and calls in flight included")
@@ -113,6 +114,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 		if changed("temperature") {
 			o.LLM.Temperature = &temperature
 		}
+		o.LLM.RoundTimeout = 3 * o.LLM.Timeout
 		o.LLM.Cap.Tokens, o.LLM.Cap.Calls = int(maxTokens), int(maxCalls)
 		return o, run, errors.Join(faults...)
 	}

@@ -46,9 +46,9 @@ func TestDiscoverFlags(t *testing.T) {
 			lemonade.RunOptions{},
 		},
 		{
-			"--model m --temperature 0.5 --llm-format fenced --llm-rate 12 --max-cost 0.75 --max-tokens 1.5M --max-calls 40",
+			"--model m --temperature 0.5 --llm-format fenced --llm-rate 12 --max-cost 0.75 --max-tokens 1.5M --max-calls 40 --llm-timeout 20m",
 			lemonade.Options{LLM: propose.Options{
-				Model: "m", Temperature: &half, Format: "fenced", Rate: 12, Cap: propose.Cap{Dollars: 0.75, Tokens: 1_500_000, Calls: 40},
+				Model: "m", Temperature: &half, Format: "fenced", Rate: 12, Timeout: 20 * time.Minute, RoundTimeout: time.Hour, Cap: propose.Cap{Dollars: 0.75, Tokens: 1_500_000, Calls: 40},
 			}},
 			lemonade.RunOptions{},
 		},

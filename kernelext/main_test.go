@@ -117,6 +117,7 @@ func TestCommandErrors(t *testing.T) {
 	}{
 		{[]string{"shwo"}, []string{`"shwo"`, "did you mean show?"}},
 		{[]string{"show", "cifar-first", "--jsn"}, []string{"--jsn", "did you mean --json?", "show --help"}},
+		{[]string{"show", "cifar-first", "--prompts"}, []string{"--trial NUMBER"}},
 		{[]string{"show", "cifar-first", "--trial", "99"}, []string{"trial 99", "11 trials"}},
 		{[]string{"show", "cifar-frist"}, []string{`"cifar-frist"`, "cifar-first"}},
 		{[]string{"resume", "none", "--trials", "3"}, []string{`"none"`, "no such study"}},
