@@ -55,7 +55,7 @@ func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
 		Name: s.name, Data: s.Data(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
-		Trials: []TrialReport{}, Front: append([]int{}, s.Front()...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
 	for _, t := range trials {

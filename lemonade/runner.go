@@ -88,6 +88,13 @@ func (s *Study) hold(ctx context.Context, o RunOptions) (*runner, error) {
 // useData finds the study's data, and holds it against what it was created on.
 func (r *runner) useData(ctx context.Context) error {
 	s := r.Study
+	if len(s.info.ClassNames) == 0 { // its data was away when it was opened
+		info, err := datasets.Lookup(s.settings.Data)
+		if err != nil {
+			return err
+		}
+		s.info = info
+	}
 	ref, err := s.prepare(ctx)
 	if err != nil {
 		return err
@@ -292,7 +299,7 @@ func (r *runner) save(ctx context.Context, t trial.Trial) error {
 
 // keepFront deletes the weights of the trials that are not on the front.
 func (r *runner) keepFront(ctx context.Context) error {
-	front := r.Front()
+	front := r.Front().IDs
 	for _, t := range r.Trials() {
 		if t.Weights == "" || slices.Contains(front, t.ID) {
 			continue

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/record"
@@ -114,9 +115,12 @@ func (s *Study) load(stored record.Study) error {
 	if err := s.settings.reopen(s.options); err != nil {
 		return fmt.Errorf("study %q: %w", s.name, err)
 	}
-	var err error
-	s.info, err = datasets.Lookup(s.settings.Data)
-	return err
+	info, err := datasets.Lookup(s.settings.Data)
+	if err != nil { // what it has found can be shown all the same; a run says what is missing
+		info = datasets.Info{Name: s.settings.Data}
+	}
+	s.info = info
+	return nil
 }
 
 func (s *Study) create(ctx context.Context) (err error) {
@@ -193,8 +197,12 @@ func (s *Study) Name() string { return s.name }
 // Data is the name of its data set.
 func (s *Study) Data() string { return s.settings.Data }
 
-// Info describes its data set.
+// Info describes its data set. Of one that is not on this machine any more there is
+// the name alone.
 func (s *Study) Info() datasets.Info { return s.info }
+
+// RuleBook is what its expert system goes by.
+func (s *Study) RuleBook() (*expert.RuleBook, error) { return s.settings.rules() }
 
 // Objective is what it is looking for, anchors included once the first trial has
 // been measured.
@@ -237,9 +245,6 @@ func (s *Study) put(t trial.Trial) {
 	}
 	s.trials[t.ID-1] = t
 }
-
-// Front lists the ids of the trials on the Pareto front, best first metric first.
-func (s *Study) Front() []int { return s.Objective().Front(s.Trials()) }
 
 // Hypervolume is the share of the reference box that the front dominates, 0..1.
 func (s *Study) Hypervolume() float64 { return s.Objective().Hypervolume(s.Trials()) }

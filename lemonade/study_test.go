@@ -82,7 +82,7 @@ func TestStudyOnDigits(t *testing.T) {
 	if !ok || best.Metrics[trial.Accuracy].Value < 0.3 { // chance is 0.1
 		t.Errorf("best: %+v, want one that learned", best.Metrics[trial.Accuracy])
 	}
-	front := s.Front()
+	front := s.Front().IDs
 	if len(front) == 0 || s.Hypervolume() <= 0 {
 		t.Errorf("front %v, hypervolume %v: want some", front, s.Hypervolume())
 	}
@@ -286,7 +286,7 @@ func TestOutcomesOfEvaluation(t *testing.T) {
 	if second.State != trial.Infeasible || !strings.Contains(second.Reason, "latency") {
 		t.Errorf("trial 2: %s %q, want infeasible by latency", second.State, second.Reason)
 	}
-	if _, ok := s.Best(); ok || len(s.Front()) > 0 {
+	if _, ok := s.Best(); ok || len(s.Front().IDs) > 0 {
 		t.Error("an infeasible trial must not be on the front")
 	}
 }

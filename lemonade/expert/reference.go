@@ -2,6 +2,7 @@ package expert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +11,18 @@ var aimTexts = map[string]string{
 	aimTraining: "that the next network trains at all, and within the hard limits. Comes before everything else, in every round",
 	aimAccuracy: "that the network is right more often. Kept for the rounds that work on accuracy, if any such command is left",
 	aimCost:     "that the network needs less energy, time or memory. Kept for the rounds that work on cost, if any such command is left",
+}
+
+// AimInfo describes what the commands of a rule are for.
+type AimInfo struct{ Aim, Text string }
+
+// Aims returns the aims, the one that comes first at the top.
+func Aims() []AimInfo {
+	all := make([]AimInfo, len(aims))
+	for i, aim := range aims {
+		all[i] = AimInfo{aim, aimTexts[aim]}
+	}
+	return all
 }
 
 // Reference returns, in Markdown, how the expert system works, what a rule may be
@@ -67,8 +80,8 @@ where it is left out).
 | aim | for |
 |---|---|
 `)
-	for _, aim := range aims {
-		fmt.Fprintf(&b, "| %s | %s |\n", aim, aimTexts[aim])
+	for _, a := range Aims() {
+		fmt.Fprintf(&b, "| %s | %s |\n", a.Aim, a.Text)
 	}
 	b.WriteString("\n## Commands\n\n| code | command | undoes |\n|---|---|---|\n")
 	for _, c := range commands {
@@ -90,18 +103,41 @@ where it is left out).
 	return b.String()
 }
 
+// Rule is a rule of a book, as it is written.
+type Rule struct {
+	Name     string
+	Aim      string // what its commands are for, one of [Aims]
+	Priority int    // 1 to 9; the higher wins
+	When     string // its condition
+	Do       []string
+	Avoid    []string
+	Because  string // its reason, with values in braces
+}
+
+// Rules returns the rules of the book, in their order.
+func (b *RuleBook) Rules() []Rule {
+	all := make([]Rule, len(b.rules))
+	for i, r := range b.rules {
+		all[i] = Rule{r.name, r.aim, r.priority, r.when.source, slices.Clone(r.commands), slices.Clone(r.avoid), r.because.source}
+	}
+	return all
+}
+
+// Most is how many commands a round has at most.
+func (b *RuleBook) Most() int { return b.most }
+
 // Table returns the rules of the book in Markdown, in their order: rule →
 // condition → commands → reason.
 func (b *RuleBook) Table() string {
 	var out strings.Builder
 	out.WriteString("| rule | condition | commands | reason |\n|---|---|---|---|\n")
-	for _, r := range b.rules {
-		commands := strings.Join(r.commands, ", ")
-		if len(r.avoid) > 0 {
-			commands = strings.TrimPrefix(commands+"; avoid "+strings.Join(r.avoid, ", "), "; ")
+	for _, r := range b.Rules() {
+		commands := strings.Join(r.Do, ", ")
+		if len(r.Avoid) > 0 {
+			commands = strings.TrimPrefix(commands+"; avoid "+strings.Join(r.Avoid, ", "), "; ")
 		}
 		fmt.Fprintf(&out, "| %s (%s, %d) | `%s` | %s | %s |\n",
-			cell(r.name), r.aim, r.priority, cell(r.when.source), commands, cell(r.because.source))
+			cell(r.Name), r.Aim, r.Priority, cell(r.When), commands, cell(r.Because))
 	}
 	return out.String()
 }

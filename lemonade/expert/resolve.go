@@ -69,7 +69,7 @@ func (b *RuleBook) resolve(advice *Advice, ranked []candidate, objections []obje
 	var open []candidate
 	for _, c := range ranked {
 		if o, ok := strongest(objections, c, advice.Focus); ok {
-			advice.drop(c, "rule %s is against it: %s", o.rule, o.reason)
+			advice.drop(c, objected+"%s", o.rule, o.reason)
 			continue
 		}
 		open = append(open, c)
