@@ -42,7 +42,7 @@ func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error
 			os.Remove(file.Name())
 		}
 	}()
-	err = errors.Join(zipStudy(ctx, s, file), file.Close())
+	err = errors.Join(zipStudy(ctx, s, file, filepath.Base(path)), file.Close())
 	if err == nil {
 		err = os.Chmod(file.Name(), 0o644)
 	}
@@ -52,8 +52,8 @@ func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error
 	return err
 }
 
-// zipStudy writes the files of a bundle.
-func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer) error {
+// zipStudy writes the files of a bundle, which is to have that name.
+func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string) error {
 	source, err := record.Open(s.Dir())
 	if err != nil {
 		return err
@@ -70,8 +70,14 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var report bytes.Buffer
-	if err := writeJSON(&report, s.Report()); err != nil {
+	report := s.Report()
+	for i, t := range report.Trials {
+		if t.Weights != "" {
+			report.Trials[i].Weights = weightsEntry(s.Name(), t.ID)
+		}
+	}
+	var whole bytes.Buffer
+	if err := writeJSON(&whole, report); err != nil {
 		return err
 	}
 	v := ViewOf(s)
@@ -80,7 +86,7 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer) error {
 		return err
 	}
 	files := map[string][]byte{
-		"study.json": report.Bytes(), "options.json": stored.Options, "objective.json": stored.State, "page.html": page,
+		"study.json": whole.Bytes(), "options.json": stored.Options, "objective.json": stored.State, "page.html": page,
 		"rulebook.yaml": []byte(expert.DefaultText()), "versions.txt": []byte(versions()),
 	}
 	if settings.Rules != "" {
@@ -99,7 +105,7 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	files["README.md"] = []byte(bundleReadme(v, settings))
+	files["README.md"] = []byte(bundleReadme(v, settings, name))
 	archive := zip.NewWriter(out)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		w, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Now()})
@@ -131,22 +137,25 @@ func addRecord(ctx context.Context, study record.Study, v View, files map[string
 		return nil, err
 	}
 	weights = map[string]string{}
-	err = store.CreateStudy(ctx, study)
-	for _, t := range v.Trials {
+	trials := slices.Clone(v.Trials)
+	for i, t := range trials {
 		if t.Weights != "" {
-			name := fmt.Sprintf("weights/%s/%d.safetensors", v.Name, t.ID)
-			weights[name], t.Weights = t.Weights, name
-		}
-		err = errors.Join(err, store.SaveTrial(ctx, v.Name, t))
-		for _, a := range t.Attempts {
-			err = errors.Join(err, store.AddAttempt(ctx, v.Name, t.ID, a))
+			name := weightsEntry(v.Name, t.ID)
+			weights[name], trials[i].Weights = t.Weights, name
 		}
 	}
+	err = store.Adopt(ctx, study, trials)
 	if err := errors.Join(err, store.Close()); err != nil {
 		return nil, err
 	}
 	files[record.File], err = os.ReadFile(filepath.Join(dir, record.File))
 	return weights, err
+}
+
+// weightsEntry is where the weights of a trial lie in a bundle, and in a folder of
+// studies.
+func weightsEntry(study string, id int) string {
+	return fmt.Sprintf("weights/%s/%d.safetensors", study, id)
 }
 
 // copyInto adds a file to the archive.
@@ -190,8 +199,8 @@ func versions() string {
 }
 
 // bundleReadme says what is in a bundle and how to use it.
-func bundleReadme(v View, s stored) string {
-	name := shellWord(v.Name)
+func bundleReadme(v View, s stored, file string) string {
+	name, zipped := shellWord(v.Name), shellWord(file)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Study %s on %s\n\n%s\n\n", v.Name, v.Data, v.summary())
 	if cards := v.cardsText(" --studies ."); cards != "" {
@@ -206,6 +215,12 @@ func bundleReadme(v View, s stored) string {
 
 or open page.html in a browser.
 
+## Bring it back, among other studies
+
+    lemonade import %s
+
+with the zip itself. After that no command needs --studies.
+
 ## Repeat it from the record, without training or a language model
 
     lemonade discover again --proposer replay --replay %s --trials %d --studies .
@@ -217,7 +232,7 @@ or open page.html in a browser.
 The data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
 long as the measurements lead to the same commands; energies and times are those of
 the machine that it runs on.
-`, modulePath, name, name, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), s.Fingerprint)
+`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), s.Fingerprint)
 	b.WriteString(`
 ## What is here
 

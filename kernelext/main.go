@@ -85,7 +85,7 @@ glossary" has the words.`,
 		c.GroupID = "search"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{showCommand(), frontCommand(), bestCommand(), compareCommand(), chooseCommand(), exportCommand()} {
+	for _, c := range []*cobra.Command{showCommand(), frontCommand(), bestCommand(), compareCommand(), chooseCommand(), exportCommand(), importCommand()} {
 		c.GroupID = "look"
 		root.AddCommand(c)
 	}

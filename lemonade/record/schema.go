@@ -115,7 +115,7 @@ func migrate(tx *sql.Tx) error {
 		return err
 	}
 	if version > len(migrations) {
-		return fmt.Errorf("the database has version %d, this Lemonade knows versions up to %d: use a newer Lemonade, or another folder of studies", version, len(migrations))
+		return fmt.Errorf("%w, or another folder of studies", newer(version))
 	}
 	if version == 0 {
 		var tables int

@@ -10,6 +10,8 @@ import (
 
 	sqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // ErrExists is returned for a study that is there already.
@@ -32,20 +34,48 @@ func (s *Store) CreateStudy(ctx context.Context, st Study) error {
 		return err
 	}
 	return s.write(ctx, fmt.Sprintf("creating study %q", st.Name), func(tx *sql.Tx) error {
-		options, err := rawJSON("Options", st.Options)
-		if err != nil {
-			return err
-		}
-		state, err := rawJSON("State", st.State)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO studies (name, created, options, state) VALUES (?, ?, ?, ?)",
-			st.Name, timeText(st.Created), options, state)
-		if code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
-			return ErrExists
-		}
+		return createStudy(ctx, tx, st)
+	})
+}
+
+func createStudy(ctx context.Context, tx *sql.Tx, st Study) error {
+	options, err := rawJSON("Options", st.Options)
+	if err != nil {
 		return err
+	}
+	state, err := rawJSON("State", st.State)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO studies (name, created, options, state) VALUES (?, ?, ?, ?)",
+		st.Name, timeText(st.Created), options, state)
+	if code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return ErrExists
+	}
+	return err
+}
+
+// Adopt adds a study with all its trials and their attempts, or nothing at all;
+// [ErrExists] when there is one of that name.
+func (s *Store) Adopt(ctx context.Context, st Study, trials trial.History) error {
+	if err := CheckName(st.Name); err != nil {
+		return err
+	}
+	return s.write(ctx, fmt.Sprintf("adding study %q", st.Name), func(tx *sql.Tx) error {
+		if err := createStudy(ctx, tx, st); err != nil {
+			return err
+		}
+		for _, t := range trials {
+			if err := saveTrial(ctx, tx, st.Name, t); err != nil {
+				return fmt.Errorf("trial %d: %w", t.ID, err)
+			}
+			for _, a := range t.Attempts {
+				if err := addAttempt(ctx, tx, st.Name, t.ID, a); err != nil {
+					return fmt.Errorf("trial %d, turn %d: %w", t.ID, a.Turn, err)
+				}
+			}
+		}
+		return nil
 	})
 }
 

@@ -22,46 +22,50 @@ import (
 // number is refused with an error that names it.
 func (s *Store) SaveTrial(ctx context.Context, study string, t trial.Trial) error {
 	return s.write(ctx, fmt.Sprintf("study %q: saving trial %d", study, t.ID), func(tx *sql.Tx) error {
-		if t.ID < 1 {
-			return fmt.Errorf("the id is %d: ids begin with 1", t.ID)
-		}
-		if err := finite(t); err != nil {
-			return err
-		}
-		if err := touch(ctx, tx, study); err != nil {
-			return err
-		}
-		var program any // NULL without one
-		var err error
-		if t.Program != nil {
-			program, err = jsonText("program", t.Program, err)
-		}
-		commands, err := jsonText("commands", t.Commands, err)
-		costs, err := jsonText("costs", t.Costs, err)
-		curve, err := jsonText("curve", t.Curve, err)
-		dropped, err := jsonText("dropped", t.Dropped, err)
-		niche, err := jsonText("niche", t.Niche, err)
-		lessons, err := jsonText("lessons", t.Lessons, err)
-		seconds, err := jsonText("seconds", t.Seconds, err)
-		forecast, err := jsonText("forecast", t.Forecast, err)
-		quality, err := jsonText("quality", t.Quality, err)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
-				hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
-				started = excluded.started, ended = excluded.ended, program = excluded.program, commands = excluded.commands,
-				costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds,
-				forecast = excluded.forecast, quality = excluded.quality`,
-			study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
-			timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
-		if err != nil {
-			return err
-		}
-		return saveMetrics(ctx, tx, study, t)
+		return saveTrial(ctx, tx, study, t)
 	})
+}
+
+func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) error {
+	if t.ID < 1 {
+		return fmt.Errorf("the id is %d: ids begin with 1", t.ID)
+	}
+	if err := finite(t); err != nil {
+		return err
+	}
+	if err := touch(ctx, tx, study); err != nil {
+		return err
+	}
+	var program any // NULL without one
+	var err error
+	if t.Program != nil {
+		program, err = jsonText("program", t.Program, err)
+	}
+	commands, err := jsonText("commands", t.Commands, err)
+	costs, err := jsonText("costs", t.Costs, err)
+	curve, err := jsonText("curve", t.Curve, err)
+	dropped, err := jsonText("dropped", t.Dropped, err)
+	niche, err := jsonText("niche", t.Niche, err)
+	lessons, err := jsonText("lessons", t.Lessons, err)
+	seconds, err := jsonText("seconds", t.Seconds, err)
+	forecast, err := jsonText("forecast", t.Forecast, err)
+	quality, err := jsonText("quality", t.Quality, err)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
+			hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
+			started = excluded.started, ended = excluded.ended, program = excluded.program, commands = excluded.commands,
+			costs = excluded.costs, curve = excluded.curve, dropped = excluded.dropped, niche = excluded.niche, lessons = excluded.lessons, seconds = excluded.seconds,
+			forecast = excluded.forecast, quality = excluded.quality`,
+		study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
+		timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
+	if err != nil {
+		return err
+	}
+	return saveMetrics(ctx, tx, study, t)
 }
 
 func saveMetrics(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) error {
@@ -83,27 +87,31 @@ func saveMetrics(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) e
 // again changes nothing; another one of the same turn is kept beside it.
 func (s *Store) AddAttempt(ctx context.Context, study string, id int, a trial.Attempt) error {
 	return s.write(ctx, fmt.Sprintf("study %q: adding turn %d to trial %d", study, a.Turn, id), func(tx *sql.Tx) error {
-		if err := touch(ctx, tx, study); err != nil {
-			return err
-		}
-		var exchange any // NULL without one
-		var err error
-		if a.Exchange != nil {
-			exchange, err = jsonText("exchange", a.Exchange, err)
-		}
-		plan, err := jsonText("plan", a.Plan, err)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (study, trial, turn, proposer, state, reason, program, hash, exchange, plan)
-			SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM attempts
-				WHERE study = ?1 AND trial = ?2 AND turn = ?3 AND proposer = ?4 AND state = ?5 AND reason = ?6 AND program = ?7 AND hash = ?8 AND exchange IS ?9 AND plan = ?10)`,
-			study, id, a.Turn, a.Proposer, string(a.State), a.Reason, a.Program, a.Hash, exchange, plan)
-		if err != nil && code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
-			return fmt.Errorf("there is no such trial: save it first (%w)", err)
-		}
-		return err
+		return addAttempt(ctx, tx, study, id, a)
 	})
+}
+
+func addAttempt(ctx context.Context, tx *sql.Tx, study string, id int, a trial.Attempt) error {
+	if err := touch(ctx, tx, study); err != nil {
+		return err
+	}
+	var exchange any // NULL without one
+	var err error
+	if a.Exchange != nil {
+		exchange, err = jsonText("exchange", a.Exchange, err)
+	}
+	plan, err := jsonText("plan", a.Plan, err)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO attempts (study, trial, turn, proposer, state, reason, program, hash, exchange, plan)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM attempts
+			WHERE study = ?1 AND trial = ?2 AND turn = ?3 AND proposer = ?4 AND state = ?5 AND reason = ?6 AND program = ?7 AND hash = ?8 AND exchange IS ?9 AND plan = ?10)`,
+		study, id, a.Turn, a.Proposer, string(a.State), a.Reason, a.Program, a.Hash, exchange, plan)
+	if err != nil && code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
+		return fmt.Errorf("there is no such trial: save it first (%w)", err)
+	}
+	return err
 }
 
 // Trials returns the study's trials in the order of their ids, whole: with

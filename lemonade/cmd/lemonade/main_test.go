@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -114,6 +116,48 @@ func replayBundle(t *testing.T, dir string, want lemonade.Report) {
 	if len(got.Trials) != len(want.Trials) || !slices.Equal(got.Front, want.Front) || got.Hypervolume != want.Hypervolume {
 		t.Errorf("the replay has %d trials, front %v and hypervolume %v, want %d, %v and %v",
 			len(got.Trials), got.Front, got.Hypervolume, len(want.Trials), want.Front, want.Hypervolume)
+	}
+	importBundle(t, bundle, want)
+}
+
+// importBundle brings the study back among others, where it goes on and can be
+// replayed.
+func importBundle(t *testing.T, bundle string, want lemonade.Report) {
+	dir := t.TempDir()
+	if out, err := terminal(t, "import", bundle, "--studies", dir); err != nil {
+		t.Fatalf("import: %v\n%s", err, out)
+	}
+	done := strconv.Itoa(len(want.Trials))
+	if out, err := terminal(t, "discover", "again", "--proposer", "replay", "--replay", "first", "--trials", done, "--studies", dir); err != nil {
+		t.Fatalf("a replay: %v\n%s", err, out)
+	}
+	if out, err := terminal(t, "resume", "first", "--trials", strconv.Itoa(len(want.Trials)+1), "--studies", dir); err != nil {
+		t.Fatalf("going on: %v\n%s", err, out)
+	}
+	out, err := terminal(t, "show", "first", "--json", "--studies", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got lemonade.Report
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(want.Trials); len(got.Trials) != n+1 || got.Trials[n].State != trial.Complete {
+		t.Fatalf("it has gone on to\n%s", out)
+	}
+	for i, tr := range got.Trials {
+		onFront := slices.Contains(got.Front, tr.ID)
+		if onFront != (tr.Weights != "") || onFront && (!strings.HasPrefix(tr.Weights, dir) || !exists(tr.Weights)) {
+			t.Errorf("trial %d has the weights %q; on the front: %v", tr.ID, tr.Weights, onFront)
+		}
+		tr.Weights = ""
+		if i < len(want.Trials) {
+			before := want.Trials[i]
+			before.Weights = ""
+			if diff := cmp.Diff(before, tr); diff != "" {
+				t.Errorf("trial %d (-want +got):\n%s", tr.ID, diff)
+			}
+		}
 	}
 }
 
