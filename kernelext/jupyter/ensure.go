@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/home"
 )
@@ -32,6 +33,8 @@ var goTools = []struct{ name, pkg, module string }{
 
 // Env is an environment that is set up.
 type Env struct {
+	CellTimeout time.Duration // of one cell in Execute; 0 is the constant of that name
+
 	root   string // jupyter in the data folder
 	module string // folder of Lemonade's source, which notebooks import
 	goTool string

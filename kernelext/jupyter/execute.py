@@ -1,17 +1,21 @@
-"""Execute a notebook and write it as a notebook and as a self-contained page.
+"""Execute a notebook, and write it as a page that needs nothing from the network.
 
-    python execute.py IN.ipynb OUT.ipynb OUT.html SECONDS_PER_CELL
+    python execute.py IN.ipynb --page OUT.html --executed OUT.ipynb --seconds PER_CELL
+    python execute.py IN.ipynb --page OUT.html
 
-Tells what happens on standard output, one JSON object a line:
+The second form writes the page of the notebook as it was saved. The first tells
+what happens on standard output, one JSON object a line:
 
     {"begin": 3, "of": 7, "title": "first line of the cell"}
     {"output": "last line of what the cell said"}
     {"failed": 3, "of": 7, "title": "...", "error": "what went wrong"}
 
-Ends with status 1 after "failed", and when standard input closes: then whoever
+It ends at the first cell that goes wrong, with --on at the last cell in any case.
+It ends with status 1 after "failed", and when standard input closes: then whoever
 started it is gone, and the kernel must not be left behind.
 """
 
+import argparse
 import json
 import os
 import re
@@ -23,7 +27,7 @@ import time
 import nbformat
 from jinja2 import DictLoader
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
 # GoNB counts a cell as good in these cases; only its standard error tells. The
@@ -31,6 +35,10 @@ from nbconvert import HTMLExporter
 FALSE_SUCCESS = re.compile(
     r"^(?:exit status [1-9]\d*|signal: .*|.*unknown or not implemented yet.*)$", re.MULTILINE
 )
+# Of a cell of nothing but special lines GoNB runs no program.
+SPECIAL = re.compile(r"(?://gonb:)?[%!]")
+EXEC = re.compile(r"^(?://gonb:)?%exec(?:\s.*)?$", re.MULTILINE)
+NO_GO = "%exec ran nothing: GoNB passes over a cell that has no Go in it; put the import into this cell"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 # Those that run Go; a notebook that names none was written for the first.
@@ -57,18 +65,28 @@ def title(cell):
     return ""
 
 
-def fault(outputs):
-    """What is wrong with a cell's outputs, or ""."""
-    stderr = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr")
+def idle(source):
+    """Whether a cell says %exec, and GoNB passes over it."""
+    lines = re.sub(r"\\\n", " ", source).splitlines()
+    return bool(EXEC.search(source)) and all(not line.strip() or SPECIAL.match(line) for line in lines)
+
+
+def fault(cell, reply):
+    """What is wrong with a cell that was executed, or ""."""
+    stderr = "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
     stderr = ANSI.sub("", stderr).strip()
-    for out in outputs:
+    for out in cell.outputs:
         if out.output_type == "error":
             text = "\n".join(out.get("traceback") or []) or f"{out.ename}: {out.evalue}"
             return f"{ANSI.sub('', text).strip()}\n{stderr}".strip()
-    return stderr if FALSE_SUCCESS.search(stderr) else ""
+    if reply["status"] != "ok":
+        return f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}\n{stderr}".strip()
+    if FALSE_SUCCESS.search(stderr):
+        return stderr
+    return NO_GO if idle(cell.source) else ""
 
 
-class FalseSuccess(Exception):
+class Failure(Exception):
     pass
 
 
@@ -98,59 +116,80 @@ def watch_parent():
     os._exit(1)
 
 
-def main(source, executed, page, seconds):
-    threading.Thread(target=watch_parent, daemon=True).start()
-    nb = nbformat.read(source, as_version=4)
+def execute(nb, folder, seconds, on):
+    """Execute the cells, and return how many went wrong."""
     kernel = nb.metadata.get("kernelspec", {}).get("name", "lemonade")
     if kernel not in KERNELS:
         sys.exit(f'its kernel is "{kernel}": open it in JupyterLab and choose {" or ".join(KERNELS.values())}')
     code = [i for i, c in enumerate(nb.cells) if c.cell_type == "code" and c.source.strip()]
-    at = {"cell": None}
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None  # of another time
+    at = 0  # number of the cell that runs, among those of code
+    failures = 0
+
+    def failed(error):
+        nonlocal failures
+        failures += 1
+        tell(failed=at, of=len(code), title=title(nb.cells[code[at - 1]]), error=error)
 
     def begin(cell, cell_index):
-        at["cell"] = cell
-        if cell_index in code:
-            tell(begin=code.index(cell_index) + 1, of=len(code), title=title(cell))
+        nonlocal at
+        at = code.index(cell_index) + 1
+        tell(begin=at, of=len(code), title=title(cell))
 
     def done(cell, cell_index, execute_reply):
-        wrong = fault(cell.outputs)
+        wrong = fault(cell, execute_reply["content"])
+        if wrong and not on:
+            raise Failure(wrong)
         if wrong:
-            raise FalseSuccess(wrong)
+            failed(wrong)
 
     client = Client(
         nb,
         timeout=seconds,
         startup_timeout=120,
         kernel_name=kernel,
+        allow_errors=True,  # the hook is the judge
         record_timing=False,
-        resources={"metadata": {"path": os.path.dirname(os.path.abspath(source))}},
+        resources={"metadata": {"path": folder}},
         on_cell_execute=begin,
         on_cell_executed=done,
     )
-    error = ""
     try:
         client.execute()
-    except FalseSuccess as e:
-        error = str(e)
+    except Failure as e:
+        failed(str(e))
     except CellTimeoutError:
-        error = f"it took longer than {seconds} seconds"
-    except CellExecutionError as e:
-        error = fault(at["cell"].outputs) or ANSI.sub("", str(e))
+        failed(f"it took longer than {seconds} s, which is all that a cell may take here")
     except DeadKernelError:
-        error = "the kernel died"
-    if error:
-        number = next((k + 1 for k, i in enumerate(code) if nb.cells[i] is at["cell"]), 0)
-        tell(failed=number, of=len(code), title=title(at["cell"]) if at["cell"] else "", error=error)
+        failed("the kernel died")
+    return failures
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("source")
+    args.add_argument("--page", required=True)
+    args.add_argument("--executed")
+    args.add_argument("--seconds", type=int)
+    args.add_argument("--on", action="store_true")
+    args = args.parse_args()
+    threading.Thread(target=watch_parent, daemon=True).start()
+    nb = nbformat.read(args.source, as_version=4)
+    failures = 0
+    if args.executed:
+        failures = execute(nb, os.path.dirname(os.path.abspath(args.source)), args.seconds, args.on)
+        nbformat.write(nb, args.executed)
 
     # Also after a fault: the page is the best account of it.
-    nbformat.write(nb, executed)
-    name = os.path.splitext(os.path.basename(source))[0]
+    name = os.path.splitext(os.path.basename(args.source))[0]
     exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
     html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": name}})
-    with open(page, "w", encoding="utf-8") as f:
+    with open(args.page, "w", encoding="utf-8") as f:
         f.write(html)
-    return 1 if error else 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    sys.exit(main())

@@ -100,29 +100,116 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// TestFailures holds that every way in which a cell goes wrong is an error that
-// names the cell, also those that the kernel reports as success.
+// cellTest is a cell and what its failure says, or "" where it is good.
+type cellTest struct{ name, source, want string }
+
+// failing are cells for a kernel, most of which go wrong in a way of their own.
+var failing = map[string][]cellTest{
+	"lemonade": {
+		{"good", "%%\nfmt.Println(\"first\")", ""},
+		{"panic", "%%\npanic(\"boom\")", "boom"},
+		{"exit", "%%\nos.Exit(3)", "exit status 3"},
+		{"interrupt", "%%\nsyscall.Kill(os.Getpid(), syscall.SIGINT)\ntime.Sleep(time.Minute)", "signal: interrupt"},
+		{"kill", "%%\nsyscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Minute)", "signal: killed"},
+		{"compile error", "%%\nvar x int = \"text\"\nfmt.Println(x)", "cannot use"},
+		{"no Go", "%%\nthis is no Go", "expected"},
+		{"false", "!false", "exit status 1"},
+		{"shell", "!exit 4", "exit status 4"},
+		{"shell in the kernel's folder", "!*exit 5", "exit status 5"},
+		{"no command", "!frobnicate", "exit status 127"},
+		{"interrupted shell", "!kill -INT $$", "signal: interrupt"},
+		{"script", "%%bash\nexit 6", "exit status 6"},
+		{"good after all that", "!true", ""},
+		{"magic", "%frobnicate", "there is no magic %frobnicate"},
+		{"magic and Go", "%timeit\n%%\nfmt.Println(1)", "there is no magic %timeit"},
+		{"word", "%lemonade shwo first", `the nearest is "show"`},
+		{"command", "%lemonade show no-such-study", "no-such-study"},
+		{"second command", "%lemonade help\n%lemonade front no-such-study", "no-such-study"},
+		{"exec", "%exec fmt.Println", "%exec ran nothing"},
+		{"input", "import \"github.com/janpfeifer/gonb/gonbui\"\n%%\ngonbui.RequestInput(\"Key: \", true)\nfmt.Scanln()", "nobody is there to answer"},
+		{"good at the end", "%%\nfmt.Fprintln(os.Stderr, \"unknown, or an exit status 1: words of no matter\")", ""},
+	},
+	"gonb": {
+		{"panic", "%%\npanic(\"boom\")", "boom"},
+		{"exit", "%%\nos.Exit(3)", "exit status 3"},
+		{"kill", "%%\nsyscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Minute)", "signal: killed"},
+		{"compile error", "%%\nvar x int = \"text\"\nfmt.Println(x)", "cannot use"},
+		{"false", "!false", "exit status 1"},
+		{"shell", "!exit 4", "exit status 4"},
+		{"script", "%%bash\nexit 6", "exit status 6"},
+		{"magic", "%frobnicate", "unknown or not implemented"},
+		{"magic and Go", "%timeit\n%%\nfmt.Println(1)", "unknown or not implemented"},
+		{"another kernel's magic", "%lemonade help", "unknown or not implemented"},
+		{"exec", "%exec kernelext.Main help", "%exec ran nothing"},
+		{"exec over lines", "//gonb:%exec kernelext.Main \\\n  help\n\n!true", "%exec ran nothing"},
+		{"exec of a command", "import \"github.com/lemo-nade/lemonade/kernelext\"\n%exec kernelext.Main show no-such-study", "no-such-study"},
+		{"good", "import \"github.com/lemo-nade/lemonade/kernelext\"\n%exec kernelext.Main help", ""},
+	},
+}
+
+// TestFailures holds that every way in which a cell goes wrong is an error, also
+// those that the kernel reports as success, and nothing else is. The cells of a
+// kernel share one, since starting it takes longer than most of them.
 func TestFailures(t *testing.T) {
 	e := ensure(t)
-	const ours, gonb = "lemonade", "gonb"
-	for _, test := range []struct{ name, kernel, source, want string }{
-		{"panic", ours, "%%\npanic(\"boom\")", "boom"},
-		{"exit", ours, "%%\nos.Exit(3)", "exit status 3"},
-		{"interrupt", ours, "%%\nsyscall.Kill(os.Getpid(), syscall.SIGINT)\ntime.Sleep(time.Minute)", "signal: interrupt"},
-		{"shell", ours, "!exit 4", "exit status 4"},
-		{"shell", gonb, "!exit 4", "exit status 4"},
-		{"interrupted shell", ours, "!kill -INT $$", "signal: interrupt"},
-		{"unknown magic", ours, "%timeit\n%%\nfmt.Println(1)", "there is no magic %timeit"},
-		{"unknown magic", gonb, "%timeit\n%%\nfmt.Println(1)", "unknown or not implemented"},
-		{"unknown word", ours, "%lemonade shwo first", `the nearest is "show"`},
-		{"compile error", ours, "%%\nvar x int = \"text\"\nfmt.Println(x)", "cannot use"},
-		{"kill", ours, "%%\nsyscall.Kill(os.Getpid(), syscall.SIGKILL)\ntime.Sleep(time.Minute)", "signal: killed"},
-		{"input", ours, "import \"github.com/janpfeifer/gonb/gonbui\"\n%%\ngonbui.RequestInput(\"Key: \", true)\nfmt.Scanln()", "nobody is there to answer"},
+	t.Setenv("LEMONADE_STUDIES", t.TempDir())
+	for kernel, cells := range failing {
+		t.Run(kernel, func(t *testing.T) {
+			var sources []string
+			for _, c := range cells {
+				sources = append(sources, c.source)
+			}
+			_, failed, err := e.execute(t.Context(), write(t, kernel, sources...), t.TempDir(), func(string) {}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := map[int]string{}
+			for _, f := range failed {
+				said[f.Cell] += f.Text
+			}
+			for i, c := range cells {
+				switch text := said[i+1]; {
+				case c.want == "" && text != "":
+					t.Errorf("%s: %q counts as a failure: %s", c.name, c.source, text)
+				case !strings.Contains(text, c.want):
+					t.Errorf("%s: %q says %q, want %q", c.name, c.source, text, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestFailureEnds holds that a notebook ends with the cell that goes wrong, for
+// whatever reason, and that what it was saved with is not taken for what came of it.
+func TestFailureEnds(t *testing.T) {
+	e := ensure(t)
+	short := *e
+	short.CellTimeout = 2 * time.Second
+	const sleep = "%%\nfmt.Println(\"asleep\")\ntime.Sleep(time.Hour)"
+	const die = "!kill -KILL $PPID; sleep 60" // its parent is the kernel
+	for _, test := range []struct {
+		name, kernel string
+		env          *Env
+		source, want string
+	}{
+		{"error", "lemonade", e, "!exit 4", "exit status 4"},
+		{"timeout", "lemonade", &short, sleep, "longer than 2 s"},
+		{"timeout", "gonb", &short, sleep, "longer than 2 s"},
+		{"dead kernel", "lemonade", e, die, "the kernel died"},
+		{"dead kernel", "gonb", e, die, "the kernel died"},
 	} {
-		t.Run(test.name+" in "+test.kernel, func(t *testing.T) {
+		t.Run(test.name+" of "+test.kernel, func(t *testing.T) {
 			t.Parallel()
-			page, err := e.Execute(t.Context(), write(t, test.kernel, "%%\nfmt.Println(\"first\")", test.source, "%%\nfmt.Println(\"never\" + \" reached\")"),
-				t.TempDir(), func(string) {})
+			notebook := write(t, test.kernel, "!echo first", test.source, "!echo never reached | tr a-z A-Z")
+			text, err := os.ReadFile(notebook)
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := strings.ReplaceAll(string(text), `"outputs":[]`, `"outputs":[{"output_type":"stream","name":"stdout","text":"NEVER REACHED"}]`)
+			if err := os.WriteFile(notebook, []byte(old), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			page, err := test.env.Execute(t.Context(), notebook, t.TempDir(), func(string) {})
 			var failed *CellError
 			if !errors.As(err, &failed) {
 				t.Fatalf("error %v, want a CellError", err)
@@ -130,12 +217,11 @@ func TestFailures(t *testing.T) {
 			if failed.Cell != 2 || failed.Of != 3 || !strings.Contains(failed.Text, test.want) {
 				t.Errorf("cell %d of %d says %q, want cell 2 of 3 and %q", failed.Cell, failed.Of, failed.Text, test.want)
 			}
-			text, err := os.ReadFile(page)
-			if err != nil {
+			if text, err = os.ReadFile(page); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(string(text), "never reached") {
-				t.Error("a cell after the failure was executed")
+			if strings.Contains(string(text), "NEVER REACHED") {
+				t.Error("the page shows an output of a cell that was not executed")
 			}
 		})
 	}

@@ -2,11 +2,13 @@ package jupyter
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +21,8 @@ import (
 //go:embed execute.py
 var executePy []byte
 
-// CellTimeout is how long one cell may take in [Env.Execute].
+// CellTimeout is how long one cell may take in [Env.Execute], where
+// [Env.CellTimeout] does not say.
 const CellTimeout = 20 * time.Minute
 
 // CellError says which cell of a notebook went wrong, and how. A kernel reports some
@@ -44,75 +47,117 @@ type event struct {
 }
 
 // Execute runs a notebook from its first cell to its last in a fresh kernel, of the
-// kind that its metadata name, and writes it to the folder out, as a notebook and as a page that needs nothing
-// from the network. It returns the page's path. log is told when a cell begins,
-// and now and then what it says. A cell that goes wrong ends it with a
-// [*CellError].
+// kind that its metadata name, and writes it to the folder out, as a notebook and as
+// a page that needs nothing from the network. It returns the page's path; the
+// notebook's is the same with .ipynb. log is told when a cell begins, and now and
+// then what it says. A cell that goes wrong ends it with a [*CellError].
 func (e *Env) Execute(ctx context.Context, notebook, out string, log func(string)) (page string, err error) {
+	page, failed, err := e.execute(ctx, notebook, out, log, false)
+	if err == nil && failed != nil {
+		return page, failed[0]
+	}
+	return page, err
+}
+
+// execute returns the cells that went wrong: with on all of them, or else the first,
+// at which it ends.
+func (e *Env) execute(ctx context.Context, notebook, out string, log func(string), on bool) (page string, failed []*CellError, err error) {
+	out, err = filepath.Abs(out)
+	if err != nil {
+		return "", nil, err
+	}
+	if here, err := filepath.Abs(filepath.Dir(notebook)); err != nil {
+		return "", nil, err
+	} else if here == out {
+		return "", nil, fmt.Errorf("out %s: that is the notebook's own folder, where the executed one would replace it: choose another", out)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", nil, err
+	}
+	executed := filepath.Join(out, filepath.Base(notebook))
+	page = pageOf(executed)
+	args := []string{notebook, "--page", page, "--executed", executed, "--seconds", strconv.Itoa(int(math.Ceil(cmp.Or(e.CellTimeout, CellTimeout).Seconds())))}
+	if on {
+		args = append(args, "--on")
+	}
+	log("starting the kernel")
+	err = e.script(ctx, func(ev event) {
+		switch {
+		case ev.Failed > 0:
+			failed = append(failed, &CellError{Notebook: notebook, Cell: ev.Failed, Of: ev.Of, Title: ev.Title, Text: ev.Error, Page: page})
+		case ev.Begin > 0:
+			log(fmt.Sprintf("cell %d of %d: %s", ev.Begin, ev.Of, ev.Title))
+		case ev.Output != "":
+			log("  " + ev.Output)
+		}
+	}, args...)
+	switch {
+	case ctx.Err() != nil:
+		return "", nil, ctx.Err()
+	case failed != nil:
+		return page, failed, nil
+	case err != nil:
+		return "", nil, fmt.Errorf("running %s: %w", notebook, err)
+	}
+	return page, nil, nil
+}
+
+// Export writes the page of a notebook as it was saved, with its outputs, to the
+// folder out. Nothing is executed.
+func (e *Env) Export(ctx context.Context, notebook, out string) (page string, err error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return "", err
 	}
-	if out, err = filepath.Abs(out); err != nil {
-		return "", err
+	page = pageOf(filepath.Join(out, filepath.Base(notebook)))
+	if err := e.script(ctx, func(event) {}, notebook, "--page", page); err != nil {
+		return "", fmt.Errorf("exporting %s: %w", notebook, err)
 	}
-	script, err := os.CreateTemp("", "lemonade-execute-*.py")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(script.Name())
-	_, err = script.Write(executePy)
-	if err := errors.Join(err, script.Close()); err != nil {
-		return "", err
-	}
-	base := filepath.Join(out, strings.TrimSuffix(filepath.Base(notebook), ".ipynb"))
-	page = base + ".html"
+	return page, nil
+}
 
+func pageOf(notebook string) string { return strings.TrimSuffix(notebook, ".ipynb") + ".html" }
+
+// script runs execute.py, and passes on what it tells.
+func (e *Env) script(ctx context.Context, on func(event), args ...string) error {
+	file, err := os.CreateTemp("", "lemonade-execute-*.py")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(executePy)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
 	var stderr tail
-	c := exec.CommandContext(ctx, e.python(), script.Name(), notebook, base+".ipynb", page, strconv.Itoa(int(CellTimeout.Seconds())))
+	c := exec.CommandContext(ctx, e.python(), append([]string{file.Name()}, args...)...)
 	c.Env, c.Stderr = e.environ(), &stderr
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // lets it shut the kernel down
 	c.WaitDelay = 15 * time.Second
 	// Held open for as long as this process lives: the script ends when it closes.
 	stdin, err := c.StdinPipe()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer stdin.Close()
 	stdout, err := c.StdoutPipe()
 	if err != nil {
-		return "", err
+		return err
 	}
-	log("starting the kernel")
 	if err := c.Start(); err != nil {
-		return "", err
+		return err
 	}
-	var failed *CellError
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var ev event
-		if json.Unmarshal(lines.Bytes(), &ev) != nil {
-			continue // not ours: some library's remark
-		}
-		switch {
-		case ev.Failed > 0:
-			failed = &CellError{Notebook: notebook, Cell: ev.Failed, Of: ev.Of, Title: ev.Title, Text: ev.Error, Page: page}
-		case ev.Begin > 0:
-			log(fmt.Sprintf("cell %d of %d: %s", ev.Begin, ev.Of, ev.Title))
-		case ev.Output != "":
-			log("  " + ev.Output)
+		if json.Unmarshal(lines.Bytes(), &ev) == nil { // else some library's remark
+			on(ev)
 		}
 	}
-	err = c.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case failed != nil:
-		return page, failed
-	case err != nil:
-		return "", fmt.Errorf("running %s: %w\n%s", notebook, err, stderr.String())
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("%w\n%s", err, stderr.String())
 	}
-	return page, nil
+	return nil
 }
 
 // Lab opens JupyterLab on a notebook in the foreground, until the user ends it or
