@@ -184,22 +184,41 @@ func (e *Env) Lab(ctx context.Context, notebook string) error {
 	return err
 }
 
+// Kept returns the notebook that [Env.Lab] opens for this one: the copy in the data
+// folder, where there is one because the folder cannot be written, or else itself.
+func (e *Env) Kept(notebook string) string {
+	own := e.own(notebook)
+	if _, err := os.Stat(own); err == nil && !canWrite(filepath.Dir(notebook)) {
+		return own
+	}
+	return notebook
+}
+
+func (e *Env) own(notebook string) string {
+	return filepath.Join(filepath.Dir(e.root), "notebooks", filepath.Base(notebook))
+}
+
+func canWrite(dir string) bool {
+	probe, err := os.CreateTemp(dir, ".lemonade-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name())) == nil
+}
+
 func (e *Env) writable(notebook string) (string, error) {
 	notebook, err := filepath.Abs(notebook)
 	if err != nil {
 		return "", err
 	}
-	if probe, err := os.CreateTemp(filepath.Dir(notebook), ".lemonade-*"); err == nil {
-		return notebook, errors.Join(probe.Close(), os.Remove(probe.Name()))
+	if kept := e.Kept(notebook); kept != notebook || canWrite(filepath.Dir(notebook)) {
+		return kept, nil
 	}
 	text, err := os.ReadFile(notebook)
 	if err != nil {
 		return "", err
 	}
-	own := filepath.Join(filepath.Dir(e.root), "notebooks", filepath.Base(notebook))
-	if _, err := os.Stat(own); err == nil {
-		return own, nil // the user's, perhaps changed
-	}
+	own := e.own(notebook)
 	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
 		return "", err
 	}

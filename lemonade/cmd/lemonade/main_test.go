@@ -221,6 +221,13 @@ func TestBadInput(t *testing.T) {
 		{[]string{"discover", "../x", "--data", "digits", "--trials", "1"}, []string{"../x"}},
 		{[]string{"show", "nothing"}, []string{`"nothing"`, "no such study"}},
 		{[]string{"notebook", "nothing"}, []string{`"nothing"`, "quickstart"}},
+		{[]string{"notebook", "nothing.ipynb"}, []string{`"nothing.ipynb"`, "no such file"}},
+		{[]string{"notebook", "quickstart", "--set", "LEMONADE_TRAILS=4"}, []string{"LEMONADE_TRAILS=4", "LEMONADE_TRIALS", "default 6"}},
+		{[]string{"notebook", "quickstart", "--set", "OPENAI_API_KEY=marked"}, []string{"--set OPENAI_API_KEY: ", "environment", "LEMONADE_TRIALS"}},
+		{[]string{"notebook", "quickstart", "--set", "LEMONADE_TRIALS"}, []string{"LEMONADE_TRIALS", "NAME=VALUE"}},
+		{[]string{"notebook", "quickstart", "--set", "LEMONADE_TRIALS=4", "--html"}, []string{"html", "set"}},
+		{[]string{"notebook", "quickstart", "--lab", "--html"}, []string{"lab", "html"}},
+		{[]string{"notebook", "quickstart", "--cell-timeout", "-1s"}, []string{"--cell-timeout -1s", "20m"}},
 	} {
 		args := c.args
 		if args[0] != "notebook" {
@@ -230,6 +237,9 @@ func TestBadInput(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q: no error", c.args)
 			continue
+		}
+		if strings.Contains(err.Error(), "marked") {
+			t.Errorf("%q: error %q shows what may be a key", c.args, err)
 		}
 		for _, want := range c.want {
 			if !strings.Contains(err.Error(), want) {
