@@ -36,6 +36,7 @@ type cell struct {
 
 type output struct {
 	Type string          `json:"output_type"`
+	Name string          `json:"name"`
 	Text text            `json:"text"`
 	Data map[string]text `json:"data"`
 }
