@@ -243,7 +243,7 @@ the machine that it runs on.
 | options.json, objective.json, rulebook.yaml | what the study was asked for |
 | programs/ | the program of each trial, in Starlark |
 | weights/ | the trained weights of the networks on the front, in safetensors |
-| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs |
+| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
 | charts/, page.html | the charts |
 | versions.txt | what wrote this |
 `)

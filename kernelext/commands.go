@@ -5,16 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lemo-nade/lemonade/lemonade"
-	"github.com/lemo-nade/lemonade/lemonade/objective"
-	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 func showCommand() *cobra.Command {
@@ -89,88 +85,6 @@ func writeJSON(out io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
-}
-
-func frontCommand() *cobra.Command {
-	var dir string
-	c := inStudies(&cobra.Command{
-		Use:   "front NAME",
-		Short: "Show the Pareto front of the study NAME: the networks that no other beats in everything",
-		Args:  cobra.ExactArgs(1),
-	}, &dir)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		return withStudy(c.Context(), args[0], dir, func(s *lemonade.Study) error {
-			v := ViewOf(s)
-			page, err := v.frontHTML(placeOf(s))
-			if err != nil {
-				return err
-			}
-			display(c.OutOrStdout(), v.frontText(placeOf(s)), page)
-			return nil
-		})
-	}
-	return c
-}
-
-// members are the trials of the front, the best by its first axis first.
-func (v View) members() trial.History {
-	var all trial.History
-	for _, id := range v.Objective.Front(v.Trials) {
-		if t, ok := v.Trials.ByID(id); ok {
-			all = append(all, t)
-		}
-	}
-	up, _ := v.axes()
-	slices.SortStableFunc(all, func(a, b trial.Trial) int {
-		return compareBy(up, objective.MetricsOf(a), objective.MetricsOf(b))
-	})
-	return all
-}
-
-// compareBy orders values of a metric, the better one first.
-func compareBy(m trial.Metric, a, b trial.Metrics) int {
-	x, y := a[m].Value, b[m].Value
-	if info, _ := m.Info(); info.Higher {
-		x, y = y, x
-	}
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
-}
-
-// frontText is the front with what to choose from.
-func (v View) frontText(place string) string {
-	members := v.members()
-	head := fmt.Sprintf("study %s on %s: %s\n", v.Name, v.Data, v.summary())
-	if len(members) == 0 {
-		return printable(head)
-	}
-	front := v
-	front.Trials = members
-	return printable(head + "\n" + front.textTable() + front.legend() + "\n\n" + v.cardsText(place))
-}
-
-func (v View) frontHTML(place string) (string, error) {
-	members := v.members()
-	if len(members) == 0 {
-		return fmt.Sprintf(`<p>Study %s has no front yet: no trial of it is complete.</p>`, html.EscapeString(v.Name)), nil
-	}
-	key := newID()
-	trials, err := v.trialsScript(key)
-	if err != nil {
-		return "", err
-	}
-	chart, err := v.tradeOff().drawn(newID(), key)
-	if err != nil {
-		return "", err
-	}
-	front := v
-	front.Trials = members
-	return libraryOnce() + trials + chart + front.htmlTable() + v.cardsHTML(place), nil
 }
 
 func bestCommand() *cobra.Command {

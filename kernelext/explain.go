@@ -130,12 +130,7 @@ func (v View) trialText(t trial.Trial) string {
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, "%s: %s\n", rewritten(t.Lessons), indent(clip(lessonsOr(t.Lessons), lessonsMost), "  "))
 	}
-	for _, c := range t.Commands {
-		fmt.Fprintf(&b, "asked: %s %s (rule %s): %s\n", c.Code, c.Text, c.Rule, c.Reason)
-	}
-	for _, d := range t.Dropped {
-		fmt.Fprintf(&b, "left out: %s %s (rule %s: %s): %s\n", d.Command.Code, d.Command.Text, d.Command.Rule, d.Command.Reason, d.Reason)
-	}
+	b.WriteString(askedText(t.Commands, t.Dropped))
 	for i, a := range t.Attempts {
 		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
 	}
@@ -168,24 +163,7 @@ func (v View) trialHTML(t trial.Trial) string {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,
 			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
 	}
-	command := func(c trial.Command, reason, rule string) {
-		fmt.Fprintf(&b, `<li><b>%s</b> %s: %s <span style="opacity:.7">(rule %s)</span></li>`,
-			html.EscapeString(c.Code), html.EscapeString(c.Text), html.EscapeString(reason), html.EscapeString(rule))
-	}
-	if len(t.Commands) > 0 {
-		b.WriteString(heading("The expert system asked:"))
-		for _, c := range t.Commands {
-			command(c, c.Reason, c.Rule)
-		}
-		b.WriteString(`</ul>`)
-	}
-	if len(t.Dropped) > 0 {
-		b.WriteString(heading("It left out:"))
-		for _, d := range t.Dropped {
-			command(d.Command, d.Reason, d.Command.Rule+": "+d.Command.Reason)
-		}
-		b.WriteString(`</ul>`)
-	}
+	b.WriteString(askedHTML(t.Commands, t.Dropped))
 	if len(t.Attempts) > 0 {
 		b.WriteString(heading("The answers:"))
 		for i, a := range t.Attempts {

@@ -96,8 +96,8 @@ that show it, replay it without training, and run it anew.`,
 	}, &dir)
 	f := c.Flags()
 	f.SortFlags = false
-	f.IntVar(&o.Trial, "trial", 0, "the trial of this `NUMBER`: its program, summary, drawing, measurements and weights")
-	f.BoolVar(&o.CSV, "csv", false, "every table, with value, unit, method and spread of every metric")
+	f.IntVar(&o.Trial, "trial", 0, "the trial of this `NUMBER`: its program, summary, drawing, measurements, confusion matrix and weights")
+	f.BoolVar(&o.CSV, "csv", false, "every table, with value, unit, method and spread of every metric, and each class")
 	f.BoolVar(&o.SVG, "svg", false, "every chart as a picture")
 	f.StringVar(&o.Bundle, "bundle", "", "`FILE` of the bundle (default NAME.zip where nothing else is asked for)")
 	f.StringVar(&o.Dir, "out", "", "`FOLDER` for the other files (default NAME-export)")
@@ -151,8 +151,14 @@ func (v View) addTrial(files map[string][]byte, id int) error {
 	only := v
 	only.Trials = only.Trials[:0:0]
 	only.Trials = append(only.Trials, t)
-	if files[name+".csv"], err = asCSV(only.metricsTable()); err != nil {
-		return err
+	tables := map[string][][]string{".csv": only.metricsTable()}
+	if q, ok := v.quality(t); ok {
+		tables["-classes.csv"], tables["-confusion.csv"] = only.classesTable(), q.matrixTable()
+	}
+	for suffix, rows := range tables {
+		if files[name+suffix], err = asCSV(rows); err != nil {
+			return err
+		}
 	}
 	if t.Weights == "" {
 		return nil
@@ -168,6 +174,7 @@ func (v View) addTrial(files map[string][]byte, id int) error {
 func (v View) addTables(files map[string][]byte, folder string) (err error) {
 	for name, rows := range map[string][][]string{
 		"trials": v.trialsTable(), "metrics": v.metricsTable(), "curves": v.curvesTable(), "answers": v.answersTable(), "costs": v.costsTable(),
+		"classes": v.classesTable(), "confusion": v.confusionTable(),
 	} {
 		if files[folder+name+".csv"], err = asCSV(rows); err != nil {
 			return err

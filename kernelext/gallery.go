@@ -9,11 +9,9 @@ import (
 	"image/color"
 	"image/png"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/lemo-nade/lemonade/datasets"
-	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -51,14 +49,10 @@ func (q quality) gallery() string {
 			}
 		}
 	}
-	var packed bytes.Buffer
-	if err := png.Encode(&packed, board); err != nil {
-		panic(err) // a buffer takes everything
-	}
 	size := board.Bounds()
 	fmt.Fprintf(&b, `<div style="overflow-x:auto"><div style="position:relative;width:%dpx;height:%dpx">`+
-		`<img src="data:image/png;base64,%s" alt="the pictures of these mistakes" width="%d" height="%d" style="max-width:none;margin:0;image-rendering:pixelated">`,
-		size.Dx(), size.Dy(), base64.StdEncoding.EncodeToString(packed.Bytes()), size.Dx(), size.Dy())
+		`<img src="%s" alt="the pictures of these mistakes" width="%d" height="%d" style="max-width:none;margin:0;image-rendering:pixelated">`,
+		size.Dx(), size.Dy(), dataURI(board), size.Dx(), size.Dy())
 	for i, a := range q.Mistakes {
 		at := place(i)
 		fmt.Fprintf(&b, `<div style="position:absolute;left:%dpx;top:%dpx;width:%dpx;height:%dpx;overflow:hidden;font-size:12px;line-height:1.25;overflow-wrap:anywhere">%s</div>`,
@@ -76,11 +70,11 @@ func (q quality) captionHTML(a trial.Answer) string {
 func (q quality) pictures() ([]image.Image, error) {
 	content, _, _ := strings.Cut(q.Data, "/")
 	name, _, _ := strings.Cut(content, ":")
-	folder, err := home.Dir()
+	cache, err := dataCache()
 	if err != nil {
 		return nil, err
 	}
-	dir, ok := datasets.Find(name, filepath.Join(folder, "data"))
+	dir, ok := datasets.Find(name, cache)
 	if !ok {
 		return nil, fmt.Errorf("the data set %s is not on this machine: set %s to the folder that has it", name, datasets.Env)
 	}
@@ -98,9 +92,7 @@ func (q quality) pictures() ([]image.Image, error) {
 		if a.Index < 0 || a.Index >= len(rows) || int(set.Train.Labels[rows[a.Index]]) != a.True {
 			return nil, fmt.Errorf("picture %d of the set's validation split is not a mistake of class %d", a.Index, a.True)
 		}
-		height, width, channels := set.Shape[0], set.Shape[1], set.Shape[2]
-		size := height * width * channels
-		tiles = append(tiles, tile{set.Train.Images[int(rows[a.Index])*size:][:size], height, width, channels})
+		tiles = append(tiles, tileOf(set.Shape, set.Train, int(rows[a.Index])))
 	}
 	return tiles, nil
 }
@@ -127,9 +119,31 @@ func (t tile) Bounds() image.Rectangle {
 
 func (t tile) At(x, y int) color.Color {
 	up, down := t.scale()
-	p := t.pixels[(y*down/up*t.width+x*down/up)*t.channels:][:t.channels]
+	r, g, b := t.pixel(x*down/up, y*down/up)
+	return color.NRGBA{r, g, b, 255}
+}
+
+// pixel is the colour of a pixel of the picture itself.
+func (t tile) pixel(x, y int) (r, g, b byte) {
+	p := t.pixels[(y*t.width+x)*t.channels:][:t.channels]
 	if t.channels < 3 {
-		return color.NRGBA{p[0], p[0], p[0], 255}
+		return p[0], p[0], p[0]
 	}
-	return color.NRGBA{p[0], p[1], p[2], 255}
+	return p[0], p[1], p[2]
+}
+
+// tileOf is a picture of a split.
+func tileOf(shape []int, split datasets.Split, i int) tile {
+	height, width, channels := shape[0], shape[1], shape[2]
+	size := height * width * channels
+	return tile{split.Images[i*size:][:size], height, width, channels}
+}
+
+// dataURI is a picture in a page.
+func dataURI(picture image.Image) string {
+	var packed bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&packed, picture); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(packed.Bytes())
 }

@@ -47,6 +47,7 @@ var glossary = []struct {
 		{"right at the very end", "test_accuracy", "of pictures that are kept for one last look"},
 		{"learned by heart", "overfitting", "much more often right on what it learned from than on new pictures"},
 		{"right on a class", "recall", "of the pictures of one class, the share that is taken for it"},
+		{"right when it says so", "precision", "of the pictures taken for a class, the share that is of it"},
 		{"what it takes for what", "confusion matrix", "how many pictures of each class are taken for each other class"},
 		{"how wrong and how sure", "loss: cross-entropy", "what the training makes smaller"},
 	}},

@@ -237,5 +237,5 @@ func (v View) tablesHTML() string {
 	if len(v.Trials) == 0 {
 		return ""
 	}
-	return v.htmlTable() + v.costCard() + v.lessonsHTML()
+	return v.htmlTable(v.columns()) + v.costCard() + v.lessonsHTML()
 }

@@ -85,7 +85,7 @@ glossary" has the words.`,
 		c.GroupID = "search"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{showCommand(), frontCommand(), bestCommand(), compareCommand(), chooseCommand(), exportCommand(), importCommand()} {
+	for _, c := range []*cobra.Command{showCommand(), frontCommand(), bestCommand(), compareCommand(), chooseCommand(), rulesCommand(), dataCommand(), exportCommand(), importCommand()} {
 		c.GroupID = "look"
 		root.AddCommand(c)
 	}

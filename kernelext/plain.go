@@ -221,10 +221,15 @@ func placeOf(s Study) string {
 	if !ok {
 		return ""
 	}
-	if usual, err := lemonade.DefaultDir(); err != nil || in.Dir() == usual {
+	return placeIn(in.Dir())
+}
+
+// placeIn is the same of a folder.
+func placeIn(dir string) string {
+	if usual, err := lemonade.DefaultDir(); err != nil || dir == usual {
 		return ""
 	}
-	return " --studies " + shellWord(in.Dir())
+	return " --studies " + shellWord(dir)
 }
 
 // useLine says how to use a trial's network.

@@ -21,11 +21,14 @@ func (v View) plots() []chart {
 
 // tradeOff is the chart of the Pareto front: by default accuracy upwards against
 // the energy of one inference to the right.
-func (v View) tradeOff() chart {
+func (v View) tradeOff() chart { return v.tradeOffOf(v.Trials) }
+
+// tradeOffOf is the same with some of the trials alone.
+func (v View) tradeOffOf(some trial.History) chart {
 	up, right := v.axes()
 	var shown trial.History
 	var xs, ys []float64
-	for _, t := range v.Trials {
+	for _, t := range some {
 		x, okX := t.Metrics[right]
 		y, okY := t.Metrics[up]
 		if okX && okY && (t.State == trial.Complete || t.State == trial.Infeasible) {

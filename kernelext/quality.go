@@ -45,6 +45,7 @@ type quality struct {
 	id             int
 	names          []string       // of the classes
 	recalls        []trial.Recall // the lowest first
+	taken          map[int]int    // samples that are taken for a class, by its label
 	right, samples int
 }
 
@@ -57,7 +58,10 @@ func (v View) quality(t trial.Trial) (quality, bool) {
 }
 
 func qualityOf(t trial.Trial, names []string) quality {
-	q := quality{Quality: t.Quality, id: t.ID, names: names, recalls: t.Quality.Recalls()}
+	q := quality{Quality: t.Quality, id: t.ID, names: names, recalls: t.Quality.Recalls(), taken: map[int]int{}}
+	for _, c := range q.Confusion {
+		q.taken[c.Predicted] += c.Count
+	}
 	slices.SortStableFunc(q.recalls, func(a, b trial.Recall) int { return cmp.Compare(a.Share(), b.Share()) })
 	for _, r := range q.recalls {
 		q.right, q.samples = q.right+r.Right, q.samples+r.Samples
@@ -83,9 +87,11 @@ func (v View) qualityHTML(t trial.Trial, gallery bool) string {
 }
 
 // name is a class's name in a line, down to some characters.
-func (q quality) name(class int) string {
-	if class >= 0 && class < len(q.names) {
-		if name := printable(strings.Join(strings.Fields(q.names[class]), " ")); name != "" {
+func (q quality) name(class int) string { return className(q.names, class) }
+
+func className(names []string, class int) string {
+	if class >= 0 && class < len(names) {
+		if name := oneLine(names[class]); name != "" {
 			return clip(name, 30)
 		}
 	}
@@ -148,6 +154,14 @@ func (q quality) chance() string {
 	slices.Sort(sizes)
 	n, p := sizes[len(sizes)/2], float64(q.right)/float64(q.samples)
 	return fmt.Sprintf("Of %s pictures of a class, %.0f more or less may be right by chance alone.", thousands(n), max(1, 1.96*math.Sqrt(float64(n)*p*(1-p))))
+}
+
+// precision is the share of what is taken for a class that is of it: "86 %".
+func (q quality) precision(r trial.Recall) string {
+	if q.taken[r.Class] == 0 {
+		return "–"
+	}
+	return percent(float64(r.Right)/float64(q.taken[r.Class]))
 }
 
 // outOf counts: "6 of 14", "all of 14", "none of 14".
@@ -277,9 +291,9 @@ func (q quality) text() string {
 	rows := make([][]string, len(recalls))
 	for i, r := range recalls {
 		bar := strings.Repeat("█", int(math.Round(20*r.Share())))
-		rows[i] = []string{"  " + q.name(r.Class), outOf(r.Right, r.Samples), percent(r.Share()), bar}
+		rows[i] = []string{"  " + q.name(r.Class), outOf(r.Right, r.Samples), percent(r.Share()), bar, "precision " + q.precision(r)}
 	}
-	b.WriteString(aligned(rows, func(i int) bool { return i == 1 || i == 2 }))
+	b.WriteString(aligned(rows, func(i int) bool { return i == 1 || i == 2 || i == 4 }))
 	if rest != "" {
 		b.WriteString("  " + rest + "\n")
 	}

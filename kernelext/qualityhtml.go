@@ -105,7 +105,8 @@ func (q quality) confusionHTML() string {
 		fmt.Fprintf(&b, `<th scope="col" style="vertical-align:bottom;text-align:center;font-weight:normal"><div style="writing-mode:vertical-rl;transform:rotate(180deg);margin:auto">%s</div></th>`, html.EscapeString(clip(q.name(class), 18)))
 	}
 	b.WriteString(`<th scope="col" style="vertical-align:bottom;opacity:.7;font-weight:normal">in all</th></tr>`)
-	for i, row := range q.matrix(classes) {
+	matrix := q.matrix(classes)
+	for i, row := range matrix {
 		name := `<th scope="row" style="text-align:right;opacity:.7;font-weight:normal">in all</th>`
 		if i < len(classes) {
 			name = `<th scope="row" style="text-align:right;font-weight:normal">` + html.EscapeString(clip(q.name(classes[i]), 18)) + `</th>`
@@ -130,7 +131,11 @@ func (q quality) confusionHTML() string {
 		}
 		b.WriteString(`</tr>`)
 	}
-	b.WriteString(`</table></div>`)
+	b.WriteString(`<tr><th scope="row" title="of what is taken for a class, the share that is of it" style="text-align:right;opacity:.7;font-weight:normal">precision</th>`)
+	for i, class := range classes {
+		fmt.Fprintf(&b, `<td style="text-align:center;padding:3px 2px;opacity:.7;font-size:11px">%s</td>`, q.precision(trial.Recall{Class: class, Right: matrix[i][i]}))
+	}
+	b.WriteString(`<td></td></tr></table></div>`)
 	return b.String()
 }
 

@@ -135,3 +135,61 @@ func (v View) costsTable() [][]string {
 	}
 	return rows
 }
+
+// classesTable has a row for each class of each trial that was measured class by class.
+func (v View) classesTable() [][]string {
+	rows := [][]string{{"trial", "label", "class", "samples", "right", "recall", "taken_for_it", "precision"}}
+	for _, t := range v.Trials {
+		q, ok := v.quality(t)
+		if !ok {
+			continue
+		}
+		for _, r := range q.Recalls() {
+			precision := ""
+			if n := q.taken[r.Class]; n > 0 {
+				precision = cellNumber(float64(r.Right) / float64(n))
+			}
+			rows = append(rows, []string{
+				strconv.Itoa(t.ID), strconv.Itoa(r.Class), cellText(q.name(r.Class)), strconv.Itoa(r.Samples), strconv.Itoa(r.Right), cellNumber(r.Share()),
+				strconv.Itoa(q.taken[r.Class]), precision,
+			})
+		}
+	}
+	return rows
+}
+
+// confusionTable has a row for each cell of each trial's confusion matrix that is not 0.
+func (v View) confusionTable() [][]string {
+	rows := [][]string{{"trial", "label", "class", "taken_for_label", "taken_for", "count"}}
+	for _, t := range v.Trials {
+		q, ok := v.quality(t)
+		if !ok {
+			continue
+		}
+		for _, c := range q.Confusion {
+			rows = append(rows, []string{
+				strconv.Itoa(t.ID), strconv.Itoa(c.True), cellText(q.name(c.True)), strconv.Itoa(c.Predicted), cellText(q.name(c.Predicted)), strconv.Itoa(c.Count),
+			})
+		}
+	}
+	return rows
+}
+
+// matrixTable is the confusion matrix itself: what it is to the left, what it is taken
+// for above.
+func (q quality) matrixTable() [][]string {
+	classes := q.classes()
+	heads := []string{"class"}
+	for _, class := range classes {
+		heads = append(heads, cellText(q.name(class)))
+	}
+	rows := [][]string{heads}
+	for i, row := range q.matrix(classes)[:len(classes)] {
+		cells := []string{heads[i+1]}
+		for _, n := range row[:len(classes)] {
+			cells = append(cells, strconv.Itoa(n))
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}

@@ -11,7 +11,10 @@ import (
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
+	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -21,6 +24,14 @@ import (
 //     and its lessons
 //   - a [trial.Trial]: what was asked, answered and measured, and the program;
 //     [Explain] also compares it with its parent
+//   - a [lemonade.Front]: what each step up the front costs, and three networks to
+//     choose from
+//   - an [expert.Advice]: the commands of a round with the measurement behind each, and
+//     what was left out; [expert.AdviceOf] has that of a trial
+//   - an [expert.RuleBook]: its rules, and what its words mean; [Rules] also has how
+//     often each fired in a study
+//   - a [datasets.Info]: what the data set is, and where it lies; a [datasets.Set]: also
+//     some pictures of each class
 //   - an [arch.Network]: its drawing and its summary
 //   - an [arch.Program]: the same, with the program's text
 //
@@ -44,6 +55,24 @@ func show(out io.Writer, x any) {
 		display(out, Text(x), page)
 	case trial.Trial:
 		display(out, View{}.trialText(x), View{}.trialHTML(x))
+	case lemonade.Front:
+		v, place := View{x.Study, x.Data, x.Trials, x.Objective}, placeIn(x.Dir)
+		page, err := v.frontHTML(place)
+		if err != nil {
+			page = ""
+			fmt.Fprintln(os.Stderr, "kernelext:", err)
+		}
+		display(out, v.frontText(place), page)
+	case expert.Advice:
+		display(out, adviceText(x), adviceHTML(x))
+	case *expert.RuleBook:
+		t := tableOf(x, nil)
+		display(out, t.text(), t.html())
+	case datasets.Info:
+		display(out, infoText(x), infoHTML(x))
+	case *datasets.Set:
+		s := sheetOf(x)
+		display(out, s.text(), s.html())
 	case *arch.Network:
 		display(out, x.Summary(), networkHTML(x))
 	case *arch.Program:

@@ -116,8 +116,7 @@ func (v View) marks() func(trial.Trial) string {
 }
 
 // textTable is the trials as aligned text, with the methods under the heads.
-func (v View) textTable() string {
-	columns := v.columns()
+func (v View) textTable(columns []column) string {
 	rows := [][]string{{}, {}}
 	for _, c := range columns {
 		rows[0] = append(rows[0], c.name)
@@ -161,8 +160,7 @@ func aligned(rows [][]string, right func(column int) bool) string {
 }
 
 // htmlTable is the trials as an HTML table, with what there is to mind about it.
-func (v View) htmlTable() string {
-	columns := v.columns()
+func (v View) htmlTable(columns []column) string {
 	var b strings.Builder
 	b.WriteString(`<table style="border-collapse:collapse;font-size:12px;margin:8px 0"><tr>`)
 	align := func(c column) string {
@@ -196,6 +194,24 @@ func (v View) htmlTable() string {
 		fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div>`, html.EscapeString(note))
 	}
 	return b.String()
+}
+
+// listHTML is a table of texts, the first row being its heads.
+func listHTML(rows [][]string) string {
+	var b strings.Builder
+	b.WriteString(`<table style="border-collapse:collapse;font-size:12px;margin:8px 0">`)
+	for i, row := range rows {
+		b.WriteString(`<tr>`)
+		for _, text := range row {
+			if i == 0 {
+				fmt.Fprintf(&b, `<th scope="col" style="text-align:left;padding:3px 8px;border-bottom:1px solid #8888">%s</th>`, html.EscapeString(text))
+				continue
+			}
+			fmt.Fprintf(&b, `<td style="text-align:left;vertical-align:top;padding:3px 8px;white-space:normal">%s</td>`, html.EscapeString(text))
+		}
+		b.WriteString(`</tr>`)
+	}
+	return b.String() + `</table>`
 }
 
 // titled is the attribute that shows a text on hover.

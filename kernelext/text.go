@@ -15,7 +15,7 @@ func Text(v View) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "study %s on %s: %s\n", v.Name, v.Data, v.summary())
 	if len(v.Trials) > 0 {
-		fmt.Fprintf(&b, "\n%s%s\n", v.textTable(), v.legend())
+		fmt.Fprintf(&b, "\n%s%s\n", v.textTable(v.columns()), v.legend())
 		for _, note := range v.notes() {
 			fmt.Fprintln(&b, note)
 		}

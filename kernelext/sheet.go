@@ -1,0 +1,166 @@
+package kernelext
+
+import (
+	"fmt"
+	"html"
+	"image"
+	"image/color"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/datasets"
+)
+
+// How much a sample sheet shows.
+const (
+	sheetEach    = 6       // pictures of a class, where they are small enough
+	sheetClasses = 120     // classes
+	sheetSide    = 64      // pixels of the page that a picture is wide, or about
+	sheetBytes   = 110_000 // of the page, or about
+)
+
+// sheet is some pictures of each class of a data set. They are the first ones that a
+// study of few samples is trained on, so that they are the same each time, and none of
+// those that validate or are kept for a final.
+type sheet struct {
+	*datasets.Set
+	shown  [][]int32  // by class, indices into Train
+	down   int        // so many pixels of a row become one
+	images [][]string // of the same, as they stand in a page
+
+	train, test []int // samples of each class
+}
+
+func sheetOf(set *datasets.Set) sheet {
+	s := sheet{Set: set, train: counted(set.Train, len(set.ClassNames)), test: counted(set.Test, len(set.ClassNames))}
+	all := make([][]int32, min(len(set.ClassNames), sheetClasses))
+	for _, i := range set.Fit(0) {
+		if class := int(set.Train.Labels[i]); class < len(all) && len(all[class]) < sheetEach {
+			all[class] = append(all[class], i)
+		}
+	}
+	if len(set.Shape) != 3 { // is no picture
+		s.shown = all
+		return s
+	}
+	each := sheetEach
+	for s.down = max(1, (max(set.Shape[0], set.Shape[1])+sheetSide-1)/sheetSide); ; {
+		size := s.draw(all, each)
+		switch {
+		case size <= sheetBytes:
+			return s
+		case each > 1:
+			each = max(1, min(each-1, each*sheetBytes/size))
+		case s.down > max(set.Shape[0], set.Shape[1]):
+			return s // a pixel each: there is nothing less
+		default:
+			s.down++
+		}
+	}
+}
+
+// draw draws so many pictures of each class and returns the bytes that they take.
+func (s *sheet) draw(all [][]int32, each int) (size int) {
+	s.shown, s.images = make([][]int32, len(all)), make([][]string, len(all))
+	for class, indices := range all {
+		s.shown[class] = indices[:min(len(indices), each)]
+		for _, i := range s.shown[class] {
+			picture := dataURI(reduced{tileOf(s.Shape, s.Train, int(i)), s.down})
+			s.images[class] = append(s.images[class], picture)
+			size += len(picture) + 220 // with what stands around it
+		}
+	}
+	return size
+}
+
+// counted is how many samples there are of each class.
+func counted(s datasets.Split, classes int) []int {
+	n := make([]int, classes)
+	for _, label := range s.Labels {
+		if int(label) < classes {
+			n[label]++
+		}
+	}
+	return n
+}
+
+// reduced is a picture with one pixel for every few, their mean.
+type reduced struct {
+	tile
+	down int
+}
+
+func (r reduced) ColorModel() color.Model {
+	if r.channels < 3 {
+		return color.GrayModel
+	}
+	return color.NRGBAModel
+}
+
+func (r reduced) Bounds() image.Rectangle {
+	return image.Rect(0, 0, (r.width+r.down-1)/r.down, (r.height+r.down-1)/r.down)
+}
+
+func (r reduced) At(x, y int) color.Color {
+	var sum [3]int
+	n := 0
+	for i := y * r.down; i < min((y+1)*r.down, r.height); i++ {
+		for j := x * r.down; j < min((x+1)*r.down, r.width); j++ {
+			red, green, blue := r.pixel(j, i)
+			sum[0], sum[1], sum[2] = sum[0]+int(red), sum[1]+int(green), sum[2]+int(blue)
+			n++
+		}
+	}
+	mean := func(c int) byte { return byte((sum[c] + n/2) / n) }
+	if r.channels < 3 {
+		return color.Gray{Y: mean(0)}
+	}
+	return color.NRGBA{mean(0), mean(1), mean(2), 255}
+}
+
+// words say what is shown.
+func (s sheet) words() string {
+	each := 0
+	for _, indices := range s.shown {
+		each = max(each, len(indices))
+	}
+	pictures := fmt.Sprintf("%d pictures", each)
+	if each == 1 {
+		pictures = "One picture"
+	}
+	text := fmt.Sprintf("%s of each class", pictures)
+	if more := len(s.ClassNames) - len(s.shown); more > 0 {
+		text = fmt.Sprintf("%s of each of the first %d classes, of %s", pictures, len(s.shown), thousands(len(s.ClassNames)))
+	}
+	if s.down > 1 {
+		text += fmt.Sprintf(", made smaller by %d", s.down)
+	}
+	return text + ": the first that a network is trained on, the same each time. None validates or is kept for a final."
+}
+
+// text is the set with how many samples each class has, and which a notebook shows.
+func (s sheet) text() string {
+	rows := [][]string{{"class", "to train", "for a final", "a notebook shows the pictures"}}
+	for class := range s.shown {
+		rows = append(rows, []string{className(s.ClassNames, class), thousands(s.train[class]), thousands(s.test[class]), strings.Trim(fmt.Sprint(s.shown[class]), "[]")})
+	}
+	return infoText(s.Info) + "\n" + aligned(rows, func(i int) bool { return i == 1 || i == 2 }) + s.words() + "\n"
+}
+
+func (s sheet) html() string {
+	var b strings.Builder
+	b.WriteString(infoHTML(s.Info))
+	fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div><div style="display:flex;flex-wrap:wrap;gap:8px 24px;margin:8px 0">`, html.EscapeString(s.words()))
+	for class, pictures := range s.images {
+		name := className(s.ClassNames, class)
+		fmt.Fprintf(&b, `<figure style="margin:0"><figcaption style="font-size:12px"><b>%s</b> <span style="opacity:.7">%s</span></figcaption>`, html.EscapeString(name), thousands(s.train[class]+s.test[class]))
+		for i, picture := range pictures {
+			index := int(s.shown[class][i])
+			size := reduced{tileOf(s.Shape, s.Train, index), s.down}.Bounds().Size()
+			up := max(1, sheetSide/max(size.X, size.Y))
+			fmt.Fprintf(&b, `<img src="%s" alt="%s" title="%s" width="%d" height="%d" style="display:inline-block;max-width:none;margin:1px;image-rendering:pixelated">`,
+				picture, html.EscapeString(name), html.EscapeString(fmt.Sprintf("%s, training picture %d", name, index)), size.X*up, size.Y*up)
+		}
+		b.WriteString(`</figure>`)
+	}
+	return b.String() + `</div>`
+}
