@@ -8,6 +8,10 @@
 //	best, _ := study.Best()
 //	kernelext.Explain(study, best.ID)                         // one trial: asked, expected, measured
 //	kernelext.Show(best.Program.Network)                      // its network, drawn
+//	kernelext.Show(study.Front())                             // what each step up the front costs
+//	kernelext.Show(expert.AdviceOf(best))                     // what the expert system asked for
+//	kernelext.Rules(study)                                    // its rule book, and how often each rule fired
+//	kernelext.Show(study.Info())                              // its data set; a loaded one with its pictures
 //
 // Where there is no notebook the same calls print plain text, and [Page] writes
 // the charts as a page of their own.
@@ -16,8 +20,8 @@
 //
 // [Command] is the one table of commands: the terminal has them as "lemonade show
 // first", the kernel "Go (Lemonade)" as "%lemonade show first", and [Main] runs them
-// in a cell of any kernel. Most are a call as well: [Run], [Try], [Watch], [Show], [Explain],
-// [Compare], [Choose], [Export] and [Begin].
+// in a cell of any kernel. Most are a call as well: [Run], [Try], [Watch], [Show],
+// [Explain], [Compare], [Choose], [Rules], [Export] and [Begin].
 //
 // Choosing and beginning speak plain words, for people who are not experts; "lemonade
 // help glossary" has them beside those of the field. [Choose] says how it picks, and

@@ -248,9 +248,13 @@ func TestCompletion(t *testing.T) {
 		{[]string{"discover", "--prefer", ""}, "deployment"},
 		{[]string{"discover", "--board", ""}, "raspberry-pi-5\tRaspberry Pi 5"},
 		{[]string{"begin", "--matters", ""}, "small-and-fast"},
+		{[]string{"rules", ""}, "cifar-first"},
+		{[]string{"data", ""}, "digits\tDigits"},
+		{[]string{"data", "f"}, "fetch\t"},
+		{[]string{"data", "fetch", ""}, "cifar10\t"},
 	} {
 		args := c.args
-		if len(args) > 1 && args[0] != "begin" {
+		if len(args) > 1 && args[0] != "begin" && args[0] != "data" {
 			args = slices.Insert(slices.Clone(args), 1, "--studies", dir)
 		}
 		out, err := run(t, append([]string{"__complete"}, args...)...)

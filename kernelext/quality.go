@@ -161,7 +161,7 @@ func (q quality) precision(r trial.Recall) string {
 	if q.taken[r.Class] == 0 {
 		return "–"
 	}
-	return percent(float64(r.Right)/float64(q.taken[r.Class]))
+	return percent(float64(r.Right) / float64(q.taken[r.Class]))
 }
 
 // outOf counts: "6 of 14", "all of 14", "none of 14".

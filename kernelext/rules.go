@@ -97,7 +97,7 @@ func tableOf(book *expert.RuleBook, trials trial.History) ruleTable {
 
 // head says what the book is in a line or two.
 func (t ruleTable) head() string {
-	text := fmt.Sprintf("rule book: %d rules, and at most %d commands in a round", len(t.Rules()), t.Most())
+	text := fmt.Sprintf("rule book: %s, and at most %s in a round", several(len(t.Rules()), "rule"), several(t.Most(), "command"))
 	if t.used != nil {
 		n := 0
 		for _, r := range t.Rules() {
@@ -137,11 +137,7 @@ func (t ruleTable) fired(r expert.Rule) string {
 			parts = append(parts, fmt.Sprintf("%s %d", it.what, it.n))
 		}
 	}
-	rounds := "rounds"
-	if u.Rounds == 1 {
-		rounds = "round"
-	}
-	return fmt.Sprintf("%d %s: %s", u.Rounds, rounds, strings.Join(parts, ", "))
+	return several(u.Rounds, "round") + ": " + strings.Join(parts, ", ")
 }
 
 // meaning is what a command's code stands for.
@@ -225,7 +221,11 @@ func (t ruleTable) html() string {
 		}
 		fmt.Fprintf(&b, `</td><td style="%s">%s</td>`, cell, html.EscapeString(oneLine(r.Because)))
 		if t.used != nil {
-			fmt.Fprintf(&b, `<td style="%s">%s</td>`, cell, t.fired(r))
+			dim := ""
+			if t.used[r.Name].Rounds == 0 {
+				dim = ";opacity:.5"
+			}
+			fmt.Fprintf(&b, `<td style="%s%s">%s</td>`, cell, dim, t.fired(r))
 		}
 		b.WriteString(`</tr>`)
 	}
@@ -248,6 +248,14 @@ func commandRows() [][]string {
 		rows = append(rows, []string{c.Code, c.Text, c.Opposite})
 	}
 	return rows
+}
+
+// several counts things: "1 rule", "36 rules".
+func several(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprint(n) + " " + thing
 }
 
 // oneLine is a foreign text in a line without control characters.

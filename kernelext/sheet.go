@@ -139,7 +139,7 @@ func (s sheet) words() string {
 
 // text is the set with how many samples each class has, and which a notebook shows.
 func (s sheet) text() string {
-	rows := [][]string{{"class", "to train", "for a final", "a notebook shows the pictures"}}
+	rows := [][]string{{"class", "to train and validate", "for a final", "pictures that a notebook shows"}}
 	for class := range s.shown {
 		rows = append(rows, []string{className(s.ClassNames, class), thousands(s.train[class]), thousands(s.test[class]), strings.Trim(fmt.Sprint(s.shown[class]), "[]")})
 	}
