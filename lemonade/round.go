@@ -319,6 +319,10 @@ func (d *round) request(turn int) propose.Request {
 			id := d.known(p)
 			return id, id > 0
 		},
+		Broken: func(p *arch.Program) string {
+			_, reason := d.static(p)
+			return reason
+		},
 	}
 	if parent, ok := d.history.ByID(d.Parent); ok {
 		req.Parent = &parent

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
-	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // tries bounds how often a mechanical proposer draws anew before it gives up: a
@@ -53,7 +52,7 @@ func (rulebook) Propose(ctx context.Context, r Request) (Proposal, error) {
 			return Proposal{Source: p.Source, Note: "carried out " + strings.Join(done, ", ")}, nil
 		}
 	}
-	return Proposal{}, r.exhausted()
+	return Proposal{}, r.exhausted(base)
 }
 
 // random edits an earlier network at random.
@@ -86,7 +85,7 @@ func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
 			return Proposal{Source: p.Source, Note: fmt.Sprintf("%s on %s", strings.Join(done, ", "), from)}, nil
 		}
 	}
-	return Proposal{}, r.exhausted()
+	return Proposal{}, r.exhausted(seed)
 }
 
 // seed returns the task's seed program.
@@ -111,7 +110,7 @@ func (r *Request) base() (*arch.Program, error) {
 // get there.
 func (r *Request) shrink(p *arch.Program, rng *rand.Rand) *arch.Program {
 	for range tries {
-		if r.Objective.Infeasible(trial.Static(p.Network.Costs())) == "" {
+		if r.broken(p) == "" {
 			break
 		}
 		codes := []string{"RK", "RK", "RN", "RCL", "RDL"}
@@ -122,8 +121,14 @@ func (r *Request) shrink(p *arch.Program, rng *rand.Rand) *arch.Program {
 	return p
 }
 
-func (r *Request) exhausted() error {
-	return fmt.Errorf("trial %d: %d random changes gave no program that is new and keeps the limits: loosen a limit, or end the study", r.Trial, tries)
+// exhausted says why there is no program; base is what was left of the one to change
+// after it was made smaller.
+func (r *Request) exhausted(base *arch.Program) error {
+	if reason := r.broken(base); reason != "" {
+		return fmt.Errorf("no network was found that keeps the limits: of one that %d changes made smaller, %s; loosen the limit, or end the study",
+			tries, reason)
+	}
+	return fmt.Errorf("%d random changes gave no program that is new and keeps the limits: loosen a limit, or end the study", tries)
 }
 
 // applyAll carries out the commands one after the other and returns those that

@@ -78,6 +78,11 @@ type Request struct {
 	// Known reports whether a program was tried already, and as which trial; it
 	// may be nil.
 	Known func(*arch.Program) (id int, ok bool)
+
+	// Broken says which limits that are known before training a program breaks, ""
+	// where it keeps them. Where it is nil, the network's own costs are held against
+	// the objective; those on boards are then unknown.
+	Broken func(*arch.Program) string
 }
 
 // Proposal is the answer of one turn.
@@ -148,7 +153,14 @@ func (r *Request) fresh(p *arch.Program) bool {
 			return false
 		}
 	}
-	return r.Objective.Infeasible(trial.Static(p.Network.Costs())) == ""
+	return r.broken(p) == ""
+}
+
+func (r *Request) broken(p *arch.Program) string {
+	if r.Broken != nil {
+		return r.Broken(p)
+	}
+	return r.Objective.Infeasible(trial.Static(p.Network.Costs()))
 }
 
 // same reports whether two programs would train to the same result.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -71,6 +72,55 @@ func TestMechanicalProposersKeepLimits(t *testing.T) {
 			if err != nil || out.Costs.Params > 60_000 || len(out.Attempts) > 1 {
 				t.Fatalf("%s: round %d: %d parameters after %d answers, %v", p.Name(), i+1, out.Costs.Params, len(out.Attempts), err)
 			}
+		}
+	}
+}
+
+// A limit on a board is as well known before training as one on the size.
+func TestMechanicalProposersKeepLimitsOnBoards(t *testing.T) {
+	pi, err := device.Lookup("raspberry-pi-5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	latency := trial.Latency.On(pi.Name)
+	o, err := objective.New(nil, map[trial.Metric]float64{latency: 0.2}) // the seed program takes 0.6 ms
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := func(p *arch.Program) string {
+		predicted, err := pi.Predict(p.Network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Infeasible(predicted)
+	}
+	for _, p := range []Proposer{rulebook{}, random{}} {
+		s := &study{t: t, task: cifar, objective: o}
+		for i := range 5 {
+			r := s.request()
+			if i > 0 {
+				r = s.request("ACL", "AMK")
+			}
+			r.Broken = broken
+			out, err := s.ask(context.Background(), p, r)
+			if err != nil || len(out.Attempts) > 1 || broken(out.Program) != "" {
+				t.Fatalf("%s: round %d: %s after %d answers, %v", p.Name(), i+1, broken(out.Program), len(out.Attempts), err)
+			}
+		}
+	}
+}
+
+// Whoever set a limit that nothing keeps is told which, and how near one came.
+func TestMechanicalProposersNameTheLimit(t *testing.T) {
+	o, err := objective.New(nil, map[trial.Metric]float64{trial.Params: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []Proposer{rulebook{}, random{}} {
+		s := &study{t: t, task: cifar, objective: o}
+		_, err := p.Propose(context.Background(), s.request())
+		if err == nil || !strings.Contains(err.Error(), "is over the limit of 3") {
+			t.Errorf("%s: %v", p.Name(), err)
 		}
 	}
 }
