@@ -116,6 +116,11 @@ func discover(c *cobra.Command, name string, o lemonade.Options, run lemonade.Ru
 	}
 	defer func() { err = errors.Join(err, study.Close()) }()
 	before, out := len(study.Trials()), c.OutOrStdout()
+	if before < run.Trials {
+		if err := askKey(c.Context(), o.LLM.NeedsKey(study.Report().Proposer)); err != nil {
+			return err
+		}
+	}
 	running = true
 	if gonbui.IsNotebook {
 		err = Run(c.Context(), study, run)

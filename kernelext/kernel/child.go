@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"github.com/lemo-nade/lemonade/kernelext/internal/ask"
 )
 
 // child is GoNB with everything that it starts, which is one process group.
@@ -38,7 +40,7 @@ func startChild(gonb, source, file, folder string) (*child, error) {
 	cmd := exec.Command(gonb, "--kernel", file, "--raw_error", "--go_work="+source)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	// Cells need goimports, which lies beside gonb.
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(gonb)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(gonb)+string(os.PathListSeparator)+os.Getenv("PATH"), ask.FrontEnd+"="+asksFile(folder))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go c.own(cmd, started)

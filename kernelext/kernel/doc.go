@@ -14,6 +14,8 @@
 //     is well: an unknown magic, a shell command that was interrupted, a question to
 //     the user where nobody can answer. A shell command that fails by itself is left
 //     as GoNB has it, which is no error.
+//   - A key that a cell has asked for by kernelext.Key is put into GoNB's environment,
+//     for the cells after it, and taken out of whatever cells show from then on.
 //   - Cells that wait behind one that failed are aborted, as Jupyter's protocol wants.
 //   - An interrupt also reaches a compilation, and what a shell command has started.
 //

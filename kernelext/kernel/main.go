@@ -74,7 +74,7 @@ func run(gonb, source, file string) error {
 		return errors.Join(fmt.Errorf("gonb: %w", err), c.end(0))
 	}
 	p := &proxy{
-		session: rand.Text(), front: front, back: back, child: c,
+		session: rand.Text(), front: front, back: back, child: c, folder: folder,
 		tasks: make(chan func()), onControl: map[string]bool{}, end: make(chan struct{}),
 	}
 	go p.prepare(ctx, source)

@@ -22,6 +22,8 @@ type proxy struct {
 	queue     []*request      // cells that wait; GoNB has one at a time
 	cell      *request        // that GoNB has, or nil
 	onControl map[string]bool // requests of the channel control that wait for their reply
+	folder    string          // of the kernel
+	keys      []string        // that were given in answer to a question, and are not to be seen again
 	ending    bool            // GoNB has been asked to end
 	end       chan struct{}   // closed when it has had its time
 }
@@ -95,7 +97,7 @@ func (p *proxy) prepare(ctx context.Context, source string) {
 		}
 		go p.receive(ctx, p.front.shell, p.front.key, p.toShell)
 		go p.receive(ctx, p.front.control, p.front.key, p.toControl)
-		go p.receive(ctx, p.front.stdin, p.front.key, func(m message) { p.send(m, p.back.stdin, p.back.key) })
+		go p.receive(ctx, p.front.stdin, p.front.key, p.toStdin)
 	}
 	// Asked again and again, for what GoNB publishes before the subscription has
 	// arrived is lost.
@@ -145,8 +147,10 @@ func (p *proxy) publishStatus(parent message, state string) {
 	p.publish("status", parent, map[string]any{"execution_state": state})
 }
 
-// pass passes a message on to every front end, under its type as the topic.
+// pass passes a message on to every front end, under its type as the topic. A key
+// that a front end has given is taken out: what is shown is saved.
 func (p *proxy) pass(m message) {
+	m = m.without(p.keys)
 	m.route = [][]byte{[]byte(m.head.Type)}
 	p.send(m, p.front.iopub, p.front.key)
 }
@@ -268,15 +272,17 @@ func (p *proxy) fromStdin(m message) {
 		p.interrupt()
 		return
 	}
+	p.hearQuestion(m)
 	p.send(m, p.front.stdin, p.front.key)
 }
 
 // next gives GoNB the next cell.
 func (p *proxy) next() {
-	if p.cell != nil || len(p.queue) == 0 || p.ending {
+	if p.cell != nil || p.asking != nil || len(p.queue) == 0 || p.ending {
 		return
 	}
 	p.cell, p.queue = p.queue[0], p.queue[1:]
+	p.letAsk(p.cell.AllowStdin)
 	p.send(p.cell.forward(), p.back.shell, p.back.key)
 }
 
@@ -288,6 +294,7 @@ func (p *proxy) finish() {
 		return
 	}
 	reply, wrong := r.verdict()
+	reply = reply.without(p.keys)
 	if wrong != nil && !r.Silent {
 		p.publish("error", r.msg, wrong.content())
 	}
@@ -296,6 +303,9 @@ func (p *proxy) finish() {
 	p.cell = nil
 	if reply.status() == "error" && r.StopOnError {
 		p.abort()
+	}
+	if reply.status() == "ok" || r.interrupted { // else a key may be what was wrong
+		p.keep(r.keys)
 	}
 	p.next()
 }

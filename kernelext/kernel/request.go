@@ -19,6 +19,9 @@ type request struct {
 	fault       *fault  // why the cell is an error whatever GoNB says
 	interrupted bool    // somebody wanted it to end
 
+	keyOf string            // variable whose key it asks for
+	keys  map[string]string // that were given
+
 	reply, idle *message // GoNB's last words
 }
 

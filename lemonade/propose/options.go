@@ -163,6 +163,24 @@ func (o Options) key(p provider) (string, error) {
 	return "", fmt.Errorf("%s is not set: set it, or point %s at a server on this machine, or use another proposer", strings.Join(p.keyVars, " or "), p.baseVar)
 }
 
+// NeedsKey returns the environment variable that is to hold the API key of the
+// proposer of that name, where it needs one and has none; else "".
+func (o Options) NeedsKey(proposer string) string {
+	for _, p := range providers {
+		if p.name != proposer {
+			continue
+		}
+		o, err := o.complete(p)
+		if err != nil {
+			return "" // said by New
+		}
+		if _, err := o.key(p); err != nil {
+			return p.keyVars[0]
+		}
+	}
+	return ""
+}
+
 // local reports whether the model runs on this machine.
 func (o Options) local() bool {
 	u, err := url.Parse(o.BaseURL)
