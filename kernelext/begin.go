@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/kernelext/internal/ask"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
@@ -57,13 +58,21 @@ func beginCommand() *cobra.Command {
 		Use:   "begin",
 		Short: "New here? Four questions in plain words, a forecast, and the line that begins a search",
 		Long: `Four questions in plain words, a forecast of time, energy and dollars, and the line
-that begins a search. Nothing is begun: call it again with other answers until it
-says what you want.`,
+that begins a search.
+
+Without an answer among its flags it asks them one by one, where somebody is there to
+answer, and in the end whether to begin. With one, or in a script, nothing is asked
+and nothing is begun: call it again with other answers until it says what you want.`,
 		Example: "  lemonade begin\n  lemonade begin --recognise cifar10 --where raspberry-pi-5 --matters small-and-fast --time 1h",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := begin(c.Context(), c.OutOrStdout(), w)
-			return err
+			out := c.OutOrStdout()
+			put, ok := ask.Somebody(out)
+			if !ok || w.Recognise+w.Where+w.Matters != "" || w.Time != 0 {
+				_, err := begin(c.Context(), out, w)
+				return err
+			}
+			return interview(c.Context(), out, put, w, func(s Start) error { return discover(c, s.Name, s.Options, s.Run) })
 		},
 	}
 	f := c.Flags()
@@ -110,9 +119,8 @@ type screen struct {
 	notes     []string
 }
 
-// screenOf fills in what is left out, and checks everything at once.
-func screenOf(ctx context.Context, w Wishes) (screen, error) {
-	var s screen
+// fill fills in what is left out of w, and checks everything at once.
+func (s *screen) fill(w *Wishes) error {
 	var faults []error
 	setWish(&w.Recognise, datasets.Names()[0])
 	setWish(&w.Where, here)
@@ -141,10 +149,15 @@ func screenOf(ctx context.Context, w Wishes) (screen, error) {
 	if !slices.Contains(propose.Names(), w.Proposer) {
 		faults = append(faults, fmt.Errorf("proposer: %q is unknown: choose one of %s", w.Proposer, strings.Join(propose.Names(), ", ")))
 	}
-	if err := errors.Join(faults...); err != nil {
+	s.questions, s.matters = questionsOf(*w, s.info), w.Matters
+	return errors.Join(faults...)
+}
+
+// screenOf is the screen of these wishes, with the forecast.
+func screenOf(ctx context.Context, w Wishes) (s screen, err error) {
+	if err := s.fill(&w); err != nil {
 		return s, err
 	}
-	s.questions, s.matters = questionsOf(w, s.info), w.Matters
 	s.start = Start{
 		Options: lemonade.Options{Data: w.Recognise, Prefer: w.Matters, Dir: w.Dir},
 		Run:     lemonade.RunOptions{Stop: lemonade.Stop{Time: w.Time}},

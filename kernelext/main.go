@@ -80,6 +80,7 @@ glossary" has the words.`,
 			return unknownCommand(c, args[0])
 		},
 	}
+	root.CompletionOptions.DisableDefaultCmd = gonbui.IsNotebook // it is for a shell; notebooks complete by themselves
 	root.AddGroup(&cobra.Group{ID: "search", Title: "Search:"}, &cobra.Group{ID: "look", Title: "Look and choose:"})
 	for _, c := range []*cobra.Command{beginCommand(), discoverCommand(), resumeCommand(), tryCommand(), watchCommand()} {
 		c.GroupID = "search"

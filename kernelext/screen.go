@@ -44,7 +44,7 @@ func questionsOf(w Wishes, info datasets.Info) []question {
 	}
 	matters := question{text: "What matters most?", flag: "matters", chosen: dashed(presetWords[w.Matters])}
 	for _, name := range objective.Presets() {
-		matters.answers = append(matters.answers, [2]string{dashed(presetWords[name]), matterWords[name]})
+		matters.answers = append(matters.answers, [2]string{dashed(presetWords[name]), matterWords[name] + " (preset " + name + ")"})
 	}
 	long := question{text: "How long may it take?", flag: "time", chosen: shortDuration(w.Time)}
 	for _, d := range []string{"10m", "1h", "8h"} {
@@ -155,6 +155,12 @@ func (s screen) text() string {
 		}
 		b.WriteString(aligned(rows, func(int) bool { return false }))
 	}
+	return printable(b.String()) + s.forecastText()
+}
+
+// forecastText is what comes after the questions: what the answers come to.
+func (s screen) forecastText() string {
+	var b strings.Builder
 	fmt.Fprintf(&b, "\nUnderstood: %s\n", s.understood())
 	for _, note := range s.notes {
 		b.WriteString("  " + note + "\n")
@@ -182,7 +188,13 @@ func (s screen) html() string {
 		}
 		b.WriteString(`</div>`)
 	}
-	fmt.Fprintf(&b, `</div><div style="font-size:16px;margin:8px 0"><b>Understood:</b> %s</div>`, html.EscapeString(s.understood()))
+	return b.String() + `</div>` + s.forecastHTML() + `</div>`
+}
+
+// forecastHTML is forecastText for a notebook.
+func (s screen) forecastHTML() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<div style="font-size:16px;margin:8px 0"><b>Understood:</b> %s</div>`, html.EscapeString(s.understood()))
 	for _, note := range s.notes {
 		fmt.Fprintf(&b, `<div style="margin:4px 0">%s</div>`, html.EscapeString(note))
 	}
@@ -193,7 +205,7 @@ func (s screen) html() string {
 			html.EscapeString(it.name), html.EscapeString(it.value), html.EscapeString(it.note))
 	}
 	command := strings.TrimPrefix(s.line(), "lemonade ")
-	fmt.Fprintf(&b, `</table><div>This begins it, in a cell, or without the %% in a terminal:</div><pre style="margin:4px 0;padding:8px;font:12px monospace;white-space:pre-wrap;border:1px solid rgba(128,128,128,.5)">%%lemonade %s</pre></div>`,
+	fmt.Fprintf(&b, `</table><div>This begins it, in a cell, or without the %% in a terminal:</div><pre style="margin:4px 0;padding:8px;font:12px monospace;white-space:pre-wrap;border:1px solid rgba(128,128,128,.5)">%%lemonade %s</pre>`,
 		html.EscapeString(command))
 	return b.String()
 }

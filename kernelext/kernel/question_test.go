@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -112,5 +113,59 @@ func TestKey(t *testing.T) {
 	}
 	if searched < 3 {
 		t.Errorf("only %d files were searched", searched)
+	}
+}
+
+// TestBegin answers the questions of %lemonade begin, and runs it where nobody would.
+func TestBegin(t *testing.T) {
+	studies(t)
+	c := start(t)
+	if got := c.run("%lemonade begin"); got.Status != "ok" || !strings.Contains(got.html, "--recognise") || !strings.Contains(got.html, "This begins it") {
+		t.Errorf("nobody is there: %+v", got)
+	}
+	id := c.execute("%lemonade begin", "allow_stdin")
+	for _, turn := range [][2]string{{"[digits]: ", ""}, {"[here]: ", "toaster"}, {"[here]: ", "2"}, {"[balanced]: ", "3"}, {"[10m]: ", "1h"}, {"Begin now? [y/N]: ", "n"}} {
+		if q := c.answer(turn[1]); q.Password || !strings.HasSuffix(q.Prompt, turn[0]) {
+			t.Errorf("asks %+v, want %q", q, turn[0])
+		}
+	}
+	got := c.wait(id)
+	for _, want := range []string{"1. What should it recognise?", "Understood:", "a Raspberry Pi 5", "%lemonade discover digits-small-and-fast-raspberry-pi-5"} {
+		if !strings.Contains(got.html, want) {
+			t.Errorf("it does not show %q: %+v", want, got)
+		}
+	}
+	if got.Status != "ok" || !strings.Contains(got.stdout, "toaster") || !strings.Contains(got.stdout, "Nothing is begun") {
+		t.Errorf("%+v", got)
+	}
+	id = c.execute("%lemonade begin", "allow_stdin")
+	c.next(c.stdin)
+	if err := c.kernel.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.wait(id); !strings.Contains(got.stdout, "Nothing is begun") {
+		t.Errorf("interrupted: %+v", got)
+	}
+	if got := c.run("%lemonade begin --time 1h", "allow_stdin"); got.Status != "ok" || !strings.Contains(got.html, "--recognise") {
+		t.Errorf("with an answer: %+v", got)
+	}
+}
+
+// TestKeyOfModel asks for the key of a language model before a study is run.
+func TestKeyOfModel(t *testing.T) {
+	studies(t)
+	t.Setenv("OPENAI_API_KEY", "")
+	t.Setenv("OPENAI_BASE_URL", "https://model.invalid/v1")
+	c := start(t)
+	const code = "%lemonade discover llm --data digits --trials 1 --proposer openai"
+	if got := c.run(code); got.Status != "error" || !strings.Contains(got.stderr, "OPENAI_API_KEY is not set") {
+		t.Errorf("nobody is there: %+v", got)
+	}
+	id := c.execute(code, "allow_stdin")
+	if q := c.answer("two words"); !q.Password || !strings.HasPrefix(q.Prompt, "OPENAI_API_KEY ") {
+		t.Errorf("asks %+v", q)
+	}
+	if got := c.wait(id); got.Status != "error" || !strings.Contains(got.stderr, "that is no key") {
+		t.Errorf("no key: %+v", got)
 	}
 }
