@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lemo-nade/lemonade/lemonade"
-	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -73,7 +72,7 @@ network of the front that lies furthest from the line between the front's ends
 	c.Flags().StringVar(&choice.Prefer, "prefer", "", "the one that is best by `WHAT` matters: "+presetNames())
 	c.Flags().StringArrayVar(&limits, "limit", nil, "`METRIC=VALUE` that it must keep, such as latency=5ms; may be repeated")
 	c.MarkFlagsMutuallyExclusive("knee", "prefer")
-	choices(c, "prefer", objective.Presets()...)
+	choices(c, "prefer", presetChoices()...)
 	return c
 }
 
@@ -137,7 +136,7 @@ func (v View) pick(c Choice) (pick, error) {
 			return p, fmt.Errorf("choose: --prefer %s: no network of the front has all that it weighs: %s", c.Prefer, strings.Join(texts(o.Concerns()), ", "))
 		}
 		p.chosen, _ = p.front.ByID(best)
-		p.why = fmt.Sprintf("It is the best of the front where %s matters (%s)", quoted(presetWords[c.Prefer]), weights(o))
+		p.why = fmt.Sprintf("It is the best of the front where %s matters (preset %s: %s)", quoted(presetWords[c.Prefer]), c.Prefer, weights(o))
 		if all, ok := o.Best(within.Trials); ok && all != best {
 			p.notes = append(p.notes, fmt.Sprintf("Off the front, trial %d is even better by that: it loses on the front's axes and wins on others.", all))
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/device"
-	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
 )
 
@@ -93,7 +92,7 @@ func studyChoices(c *cobra.Command) {
 	}
 	choices(c, "data", datasets.Names()...)
 	choices(c, "proposer", append(propose.Names(), "replay")...)
-	choices(c, "prefer", append(objective.Presets(), "none")...)
+	choices(c, "prefer", append(presetChoices(), "none\twhere the wants say it all")...)
 	choices(c, "recipe", "free", "fixed")
 	choices(c, "without", texts(lemonade.Parts)...)
 	choices(c, "require", "measured")

@@ -46,9 +46,9 @@ var glossary = []struct {
 		{"right on what it learned from", "train_accuracy", "of the pictures that it was trained on"},
 		{"right at the very end", "test_accuracy", "of pictures that are kept for one last look"},
 		{"learned by heart", "overfitting", "much more often right on what it learned from than on new pictures"},
-		{"right on a class", "recall", "of the pictures of one class, the share that is taken for it"},
-		{"right when it says so", "precision", "of the pictures taken for a class, the share that is of it"},
-		{"what it takes for what", "confusion matrix", "how many pictures of each class are taken for each other class"},
+		{"right on a class", "recall", "of 100 cats, how many it takes for cats; where that is low, many are missed"},
+		{"right when it says so", "precision", "of 100 that it takes for cats, how many are cats; where that is low, there are many false alarms"},
+		{"what it takes for what", "confusion matrix", "a table: a row for each class that pictures are of, a column for each that they are taken for; those that are right lie on its diagonal"},
 		{"how wrong and how sure", "loss: cross-entropy", "what the training makes smaller"},
 	}},
 	{"What it costs to use", []term{

@@ -22,11 +22,7 @@ func interview(ctx context.Context, out io.Writer, put ask.Func, w Wishes, begin
 	if err != nil {
 		return left(out, err)
 	}
-	page := ""
-	if gonbui.IsNotebook {
-		page = s.forecastHTML()
-	}
-	display(out, s.forecastText(), page)
+	display(out, s.forecastText(), `<div style="font-size:14px;max-width:960px">`+s.forecastHTML()+`</div>`)
 	for {
 		said, err := put(ctx, "Begin now? [y/N]: ", false)
 		if err != nil {
@@ -56,7 +52,7 @@ func left(out io.Writer, err error) error {
 func putQuestions(ctx context.Context, out io.Writer, put ask.Func, w Wishes) (screen, error) {
 	tellLine(out, "Four questions. Enter takes the answer in brackets; "+leave()+" leaves.")
 	for i, q := range questionsWith(w) {
-		tellQuestion(out, i+1, q)
+		display(out, q.numbered(i+1), q.numberedHTML(i+1))
 		for {
 			said, err := put(ctx, fmt.Sprintf("Your answer, %s [%s]: ", q.which(), q.chosen), false)
 			if err != nil {
@@ -135,21 +131,31 @@ func plainFault(flag string, err error) string {
 	return printable(strings.TrimPrefix(err.Error(), flag+": "))
 }
 
-// tellQuestion shows a question with its numbered answers.
-func tellQuestion(out io.Writer, number int, q question) {
+// numbered is the question with its numbered answers.
+func (q question) numbered(number int) string {
 	var rows [][]string
+	for i, a := range q.answers {
+		mark := " "
+		if a[0] == q.chosen {
+			mark = "›"
+		}
+		rows = append(rows, []string{mark, strconv.Itoa(i + 1), a[0], a[1]})
+	}
+	return printable(fmt.Sprintf("\n%d. %s\n%s", number, q.text, aligned(rows, func(i int) bool { return i == 1 })))
+}
+
+// numberedHTML is numbered for a notebook.
+func (q question) numberedHTML(number int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<div style="font-size:14px;margin:8px 0"><b>%d. %s</b>`, number, html.EscapeString(q.text))
 	for i, a := range q.answers {
-		mark, style := " ", ""
+		style := ""
 		if a[0] == q.chosen {
-			mark, style = "›", "background:rgba(0,114,178,.16);"
+			style = "background:rgba(0,114,178,.16);"
 		}
-		rows = append(rows, []string{mark, strconv.Itoa(i + 1), a[0], a[1]})
 		fmt.Fprintf(&b, `<div style="%sfont-size:12px;padding:2px 6px;border-radius:4px">%d <b>%s</b> %s</div>`, style, i+1, html.EscapeString(a[0]), html.EscapeString(a[1]))
 	}
-	text := fmt.Sprintf("\n%d. %s\n%s", number, q.text, aligned(rows, func(i int) bool { return i == 1 }))
-	display(out, printable(text), b.String()+`</div>`)
+	return b.String() + `</div>`
 }
 
 func tellLine(out io.Writer, text string) { fmt.Fprintln(out, printable(text)) }

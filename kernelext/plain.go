@@ -46,6 +46,14 @@ func presetNames() string {
 	return strings.Join(names, ", ")
 }
 
+// presetChoices are the presets for completion, with their plain words beside them.
+func presetChoices() (all []string) {
+	for _, name := range objective.Presets() {
+		all = append(all, name+"\t"+presetWords[name])
+	}
+	return all
+}
+
 // rightOf writes a fraction that is right for people who do not think in percent:
 // "83 of 100", and of more only where that would be all or none.
 func rightOf(fraction float64) string {
