@@ -42,34 +42,40 @@ func sheetOf(set *datasets.Set) sheet {
 		s.shown = all
 		return s
 	}
-	each := sheetEach
-	for s.down = max(1, (max(set.Shape[0], set.Shape[1])+sheetSide-1)/sheetSide); ; {
-		size := s.draw(all, each)
-		switch {
-		case size <= sheetBytes:
-			return s
-		case each > 1:
-			each = max(1, min(each-1, each*sheetBytes/size))
-		case s.down > max(set.Shape[0], set.Shape[1]):
-			return s // a pixel each: there is nothing less
-		default:
-			s.down++
-		}
+	largest := max(set.Shape[0], set.Shape[1])
+	for s.down = max(1, (largest+sheetSide-1)/sheetSide); !s.draw(all) && s.down <= largest; {
+		s.down++
 	}
+	return s
 }
 
-// draw draws so many pictures of each class and returns the bytes that they take.
-func (s *sheet) draw(all [][]int32, each int) (size int) {
+// draw draws the first picture of each class, then the second, as long as there is
+// room. It reports whether there was for the first ones.
+func (s *sheet) draw(all [][]int32) bool {
 	s.shown, s.images = make([][]int32, len(all)), make([][]string, len(all))
-	for class, indices := range all {
-		s.shown[class] = indices[:min(len(indices), each)]
-		for _, i := range s.shown[class] {
-			picture := dataURI(reduced{tileOf(s.Shape, s.Train, int(i)), s.down})
-			s.images[class] = append(s.images[class], picture)
-			size += len(picture) + 220 // with what stands around it
+	size := 0
+	for n := range sheetEach {
+		pictures := make([]string, len(all))
+		for class, indices := range all {
+			if n < len(indices) {
+				pictures[class] = dataURI(reduced{tileOf(s.Shape, s.Train, int(indices[n])), s.down})
+				size += len(pictures[class]) + 220 // with what stands around it
+			}
+		}
+		if n > 0 && size > sheetBytes {
+			return true
+		}
+		for class, picture := range pictures {
+			if picture != "" {
+				s.shown[class] = append(s.shown[class], all[class][n])
+				s.images[class] = append(s.images[class], picture)
+			}
+		}
+		if size > sheetBytes {
+			return false
 		}
 	}
-	return size
+	return true
 }
 
 // counted is how many samples there are of each class.
