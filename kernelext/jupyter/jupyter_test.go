@@ -22,7 +22,7 @@ func ensure(t *testing.T) *Env {
 }
 
 // write writes a notebook for a kernel, or for none in particular where that is "".
-func write(t *testing.T, kernel string, cells ...string) string {
+func write(t testing.TB, kernel string, cells ...string) string {
 	t.Helper()
 	metadata := map[string]any{}
 	if kernel != "" {
