@@ -112,7 +112,7 @@ func promptsHTML(t trial.Trial, all []conversation) string {
 		}
 		text = printable(strings.TrimSpace(text))
 		fmt.Fprintf(&b, `<details%s style="margin:4px 0 4px 24px"><summary>%s, %s characters</summary>`+
-			`<pre style="font:12px/1.4 monospace;background:#8881;color:inherit;padding:8px;margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:32em;overflow:auto">%s</pre></details>`,
+			`<pre style="font:12px/1.4 monospace;background:#8881;color:inherit;padding:8px;margin:4px 0;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere">%s</pre></details>`,
 			attribute, html.EscapeString(title), thousands(len([]rune(text))), html.EscapeString(text))
 	}
 	fmt.Fprintf(&b, `<div style="font-size:13px;margin:8px 0 16px"><b>trial %d</b>, word for word`, t.ID)
