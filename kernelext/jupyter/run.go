@@ -214,13 +214,35 @@ func (e *Env) writable(notebook string) (string, error) {
 	if kept := e.Kept(notebook); kept != notebook || canWrite(filepath.Dir(notebook)) {
 		return kept, nil
 	}
-	text, err := os.ReadFile(notebook)
-	if err != nil {
-		return "", err
-	}
 	own := e.own(notebook)
-	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
-		return "", err
+	return own, copyNotebook(notebook, own)
+}
+
+// copyNotebook copies a notebook together with the files of the folder data beside
+// it, such as recorded studies, which its cells read by that path.
+func copyNotebook(from, to string) error {
+	files := map[string]string{from: to}
+	data, err := os.ReadDir(filepath.Join(filepath.Dir(from), "data"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	return own, os.WriteFile(own, text, 0o644)
+	for _, f := range data {
+		if f.Type().IsRegular() {
+			name := filepath.Join("data", f.Name())
+			files[filepath.Join(filepath.Dir(from), name)] = filepath.Join(filepath.Dir(to), name)
+		}
+	}
+	for from, to := range files {
+		content, err := os.ReadFile(from)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(to), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(to, content, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
