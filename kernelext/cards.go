@@ -27,7 +27,7 @@ func (v View) suggestions() []suggestion {
 	between := "the knee of the front"
 	if !ok {
 		middle, _ = v.favourite(front)
-		between = "most effective by what the study was asked for"
+		between = "most effective of the front by what the study was asked for"
 	}
 	top := "most accurate"
 	if up != trial.Accuracy {

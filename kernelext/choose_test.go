@@ -231,3 +231,19 @@ func TestGlossary(t *testing.T) {
 		}
 	}
 }
+
+// TestBalancedOfTheFront holds that what is suggested as balanced does not claim to be
+// the most effective of all where one off the front is.
+func TestBalancedOfTheFront(t *testing.T) {
+	v := points(t, []trial.Metric{trial.Accuracy, trial.Throughput}, []float64{0.40, 100}, []float64{0.41, 110}, []float64{0.45, 50})
+	for i, joules := range []float64{1e-3, 1, 1} {
+		v.Trials[i].Metrics[trial.InferenceEnergy] = trial.Measurement{Value: joules, Unit: "J", Method: trial.MethodEstimate}
+	}
+	v.Objective.Fix(v.Trials[0].Metrics)
+	if best, _ := v.Objective.Best(v.Trials); best != 1 {
+		t.Fatalf("the best of all is trial %d, want 1", best)
+	}
+	if text := v.cardsText(""); !strings.Contains(text, "most effective of the front by what the study was asked for") {
+		t.Errorf("the cards say\n%s", text)
+	}
+}

@@ -5,6 +5,7 @@
 //
 //	kernelext.Run(ctx, study, lemonade.RunOptions{Trials: 6}) // with a live view
 //	kernelext.Show(study)                                     // charts, a table, costs and lessons
+//	kernelext.Chart(study, "effects")                         // one chart
 //	best, _ := study.Best()
 //	kernelext.Explain(study, best.ID)                         // one trial: asked, expected, measured
 //	kernelext.Show(best.Program.Network)                      // its network, drawn

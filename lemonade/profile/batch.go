@@ -73,10 +73,18 @@ func (p *protocol) fastest(ctx context.Context) (best *choice, tried string, err
 		if c.err != nil {
 			rates = append(rates, fmt.Sprintf("%d: %v", c.batch, c.err))
 		} else {
-			rates = append(rates, fmt.Sprintf("%d: %.4g", c.batch, c.rate()))
+			rates = append(rates, fmt.Sprintf("%d: %s", c.batch, plain(c.rate())))
 		}
 	}
 	return best, "batches tried, in samples/s: " + strings.Join(rates, ", "), nil
+}
+
+// plain writes a rate without a power of ten, with four digits or all before the point.
+func plain(rate float64) string {
+	if rate < 1000 {
+		return fmt.Sprintf("%.4g", rate)
+	}
+	return fmt.Sprintf("%.0f", rate)
 }
 
 // affords reports whether a batch may be tried, and leaves the windows their share of

@@ -492,3 +492,11 @@ func TestStatistics(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainRate(t *testing.T) {
+	for rate, want := range map[float64]string{6.5: "6.5", 12.346: "12.35", 999.96: "1000", 8648.6: "8649", 240100: "240100"} {
+		if got := plain(rate); got != want {
+			t.Errorf("plain(%v) = %q, want %q", rate, got, want)
+		}
+	}
+}
