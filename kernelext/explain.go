@@ -75,6 +75,15 @@ func outcome(a trial.Attempt) string {
 	return text
 }
 
+// answersOf is what a proposer said in the trial's round: nothing where a person wrote
+// the program.
+func answersOf(t trial.Trial) []trial.Attempt {
+	if t.Proposer == trial.ByHand {
+		return nil
+	}
+	return t.Attempts
+}
+
 // answer names the i-th answer of a round, with what its call has used: "answer 2
 // of openai, repair 1 (…)". A proposer repairs its own answers alone, not those of
 // the one that it stands in for.
@@ -131,7 +140,7 @@ func (v View) trialText(t trial.Trial) string {
 		fmt.Fprintf(&b, "%s: %s\n", rewritten(t.Lessons), indent(clip(lessonsOr(t.Lessons), lessonsMost), "  "))
 	}
 	b.WriteString(askedText(t.Commands, t.Dropped))
-	for i, a := range t.Attempts {
+	for i, a := range answersOf(t) {
 		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
 	}
 	if a, ok := accepted(t); ok {
@@ -164,9 +173,9 @@ func (v View) trialHTML(t trial.Trial) string {
 			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
 	}
 	b.WriteString(askedHTML(t.Commands, t.Dropped))
-	if len(t.Attempts) > 0 {
+	if len(answersOf(t)) > 0 {
 		b.WriteString(heading("The answers:"))
-		for i, a := range t.Attempts {
+		for i, a := range answersOf(t) {
 			fmt.Fprintf(&b, `<li>%s: <span style="white-space:pre-wrap">%s</span></li>`, html.EscapeString(answer(t.Attempts, i)), html.EscapeString(outcome(a)))
 		}
 		b.WriteString(`</ul>`)

@@ -268,9 +268,9 @@ func Describe(e lemonade.Event) string {
 
 // head tells what the study is and how far it has come, in a line.
 func (p *progress) head(v View) string {
-	of := ""
+	far := several(ended(v.Trials), "trial")
 	if p.total > 0 {
-		of = fmt.Sprintf(" of %d", p.total)
+		far = fmt.Sprintf("%d of %s", ended(v.Trials), several(p.total, "trial"))
 	}
-	return fmt.Sprintf("study %s on %s: %d%s trials · %s", v.Name, v.Data, ended(v.Trials), of, v.summary())
+	return fmt.Sprintf("study %s on %s: %s · %s", v.Name, v.Data, far, v.summary())
 }

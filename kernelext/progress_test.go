@@ -171,3 +171,13 @@ func TestWatch(t *testing.T) {
 		t.Errorf("the run has ended: %q", got)
 	}
 }
+
+func TestHeadCounts(t *testing.T) {
+	v := fake(t)
+	v.Trials = v.Trials[:1]
+	for total, want := range map[int]string{0: ": 1 trial ·", 1: ": 1 of 1 trial ·", 5: ": 1 of 5 trials ·"} {
+		if got := (&progress{total: total}).head(v); !strings.Contains(got, want) {
+			t.Errorf("of %d: %q does not say %q", total, got, want)
+		}
+	}
+}

@@ -180,7 +180,7 @@ func TestTry(t *testing.T) {
 	}
 	wide, narrow, wrong := write("wide.star", "16"), write("narrow.star", "8"), write("wrong.star", "eight")
 	out, err := terminal(t, "try", "mine", wide, "--data", "digits", "--train-samples", "300", "--epochs", "1", "--profile", "1s", "--studies", dir)
-	if err != nil || !strings.Contains(out, "trial 1 by hand: complete") || strings.Count(out, "a program written by hand") != 1 {
+	if err != nil || !strings.Contains(out, "trial 1 by hand: complete\neffectiveness") || strings.Count(out, "a program written by hand") != 1 {
 		t.Errorf("try: %v\n%s", err, out)
 	}
 	if out, err = terminal(t, "try", "mine", wide, "--studies", dir); err != nil || !strings.Contains(out, "was trial 1 already") {
