@@ -219,26 +219,37 @@ func (s *screen) aimAtBoard(prefer string) error {
 		return err
 	}
 	o, axis := &s.start.Options, trial.Latency.On(s.board.Name)
-	for _, w := range wants {
-		switch {
-		case w.Metric == trial.Latency:
-			w.Metric = trial.Latency.On(s.board.Name)
-		case w.Metric == trial.InferenceEnergy && s.board.Power > 0:
-			w.Metric = trial.InferenceEnergy.On(s.board.Name)
-			axis = w.Metric
-		case w.Metric == trial.InferenceEnergy:
-			w.Metric = "" // nobody knows the board's
-			s.notes = append(s.notes, "Its energy on the "+s.board.Title+" cannot be predicted: the time stands in for it.")
-		}
-		if w.Metric != "" {
-			o.Wants = append(o.Wants, w)
-		}
+	o.Wants = onBoard(wants, s.board)
+	if energy := trial.InferenceEnergy.On(s.board.Name); wanted(o.Wants, energy) {
+		axis = energy
+	} else {
+		s.notes = append(s.notes, "Its energy on the "+s.board.Title+" cannot be predicted: the time stands in for it.")
 	}
-	if !slices.ContainsFunc(o.Wants, func(w objective.Want) bool { return w.Metric == axis }) {
+	if !wanted(o.Wants, axis) {
 		o.Wants = append(o.Wants, objective.Want{Metric: axis, Priority: objective.Low})
 	}
 	o.Prefer, o.Axes = "none", []trial.Metric{trial.Accuracy, axis}
 	return nil
+}
+
+// onBoard has wants after a board's time and energy in place of this machine's,
+// without the energy where that cannot be predicted.
+func onBoard(wants []objective.Want, board device.Board) []objective.Want {
+	var all []objective.Want
+	for _, w := range wants {
+		switch {
+		case w.Metric == trial.InferenceEnergy && board.Power == 0:
+			continue
+		case w.Metric == trial.InferenceEnergy, w.Metric == trial.Latency:
+			w.Metric = w.Metric.On(board.Name)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func wanted(wants []objective.Want, m trial.Metric) bool {
+	return slices.ContainsFunc(wants, func(w objective.Want) bool { return w.Metric == m })
 }
 
 // objectiveOf is the objective of a study of these options.

@@ -78,6 +78,7 @@ func TestBeginLine(t *testing.T) {
 // second one gets another name.
 func TestBeginOpens(t *testing.T) {
 	t.Setenv("LEMONADE_HOME", t.TempDir())
+	t.Setenv("LEMONADE_STUDIES", "")
 	w := Wishes{Where: "raspberry-pi-5", Matters: "small and fast", Time: time.Hour}
 	start, err := Begin(t.Context(), w)
 	if err != nil {

@@ -37,7 +37,8 @@ type Choice struct {
 // side, has no knee.
 //
 // A preference weighs the metrics as a study of that preset would, against the first
-// complete trial; only members of the front are picked. A limit removes the networks
+// complete trial, time and energy on the board that the study is after where there is
+// one; only members of the front are picked. A limit removes the networks
 // that break it, and those of which the metric is unknown, before the front is drawn.
 func Choose(s Study, c Choice) (id int, err error) { return choose(os.Stdout, s, c) }
 

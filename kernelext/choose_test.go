@@ -128,6 +128,34 @@ func TestPrefer(t *testing.T) {
 	}
 }
 
+// TestPreferOnABoard holds that a preference is about the board that a study is after,
+// whatever this machine measures.
+func TestPreferOnABoard(t *testing.T) {
+	energy, latency := trial.InferenceEnergy.On("raspberry-pi-5"), trial.Latency.On("raspberry-pi-5")
+	v := points(t, []trial.Metric{trial.Accuracy, energy}, []float64{0.7, 1}, []float64{0.9, 4})
+	for i, r := range v.Trials {
+		here := []float64{9, 1}[i] // the other way round
+		r.Metrics[trial.InferenceEnergy] = trial.Measurement{Value: here, Unit: "J", Method: "estimate"}
+		r.Metrics[trial.Latency] = trial.Measurement{Value: here, Unit: "ms", Method: "timed"}
+		r.Metrics[latency] = trial.Measurement{Value: float64(1 + 3*i), Unit: "ms", Method: "predicted"}
+		r.Metrics[trial.ModelSize] = trial.Measurement{Value: 1e5, Unit: "B", Method: "static"}
+	}
+	p, err := v.pick(Choice{Prefer: "deployment"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.chosen.ID != 1 || !strings.Contains(p.why, "inference energy on Raspberry Pi 5 33 %, latency on Raspberry Pi 5 22 %") {
+		t.Errorf("trial %d: %s", p.chosen.ID, p.why)
+	}
+
+	// The energy of this board is not predicted: it is left out.
+	only := trial.Latency.On("pixel-3")
+	v = points(t, []trial.Metric{trial.Accuracy, only}, []float64{0.7, 1}, []float64{0.9, 4})
+	if p, err = v.pick(Choice{Prefer: "balanced"}); err != nil || !strings.Contains(p.why, "(accuracy 75 %, latency on Google Pixel 3 25 %)") {
+		t.Errorf("%v: %s", err, p.why)
+	}
+}
+
 // TestOffTheFront holds that a network that is better by a preference but off the
 // front is told of, and not picked.
 func TestOffTheFront(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -67,11 +68,19 @@ func limitWords(limits map[trial.Metric]float64) string {
 }
 
 // preferring is the study's objective with the wants of a preset, held against the
-// first complete trial.
+// first complete trial. Where the study is after a board, they are of that board.
 func (v View) preferring(name string) (objective.Objective, error) {
 	wants, err := objective.Preset(name)
 	if err != nil {
 		return objective.Objective{}, fmt.Errorf("choose: prefer: %w", err)
+	}
+	for _, name := range v.Objective.Boards() {
+		board, err := device.Lookup(name)
+		if err != nil {
+			return objective.Objective{}, fmt.Errorf("choose: prefer: %w", err)
+		}
+		wants = onBoard(wants, board)
+		break
 	}
 	o, err := objective.New(wants, nil)
 	if err != nil {
