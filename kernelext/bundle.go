@@ -21,6 +21,7 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/record"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // modulePath is where Lemonade is from.
@@ -28,7 +29,7 @@ const modulePath = "github.com/lemo-nade/lemonade"
 
 // writeBundle writes the whole study into a zip, which appears under its name when it
 // is complete.
-func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error) {
+func writeBundle(ctx context.Context, s *lemonade.Study, path string, weights bool) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -42,7 +43,7 @@ func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error
 			os.Remove(file.Name())
 		}
 	}()
-	err = errors.Join(zipStudy(ctx, s, file, filepath.Base(path)), file.Close())
+	err = errors.Join(zipStudy(ctx, s, file, filepath.Base(path), weights), file.Close())
 	if err == nil {
 		err = os.Chmod(file.Name(), 0o644)
 	}
@@ -52,8 +53,9 @@ func writeBundle(ctx context.Context, s *lemonade.Study, path string) (err error
 	return err
 }
 
-// zipStudy writes the files of a bundle, which is to have that name.
-func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string) error {
+// zipStudy writes the files of a bundle, which is to have that name, with or without
+// the weights.
+func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string, withWeights bool) error {
 	source, err := record.Open(s.Dir())
 	if err != nil {
 		return err
@@ -70,9 +72,12 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	if err != nil {
 		return err
 	}
-	report := s.Report()
+	report, v := s.Report(), ViewOf(s)
 	for i, t := range report.Trials {
-		if t.Weights != "" {
+		switch {
+		case !withWeights:
+			report.Trials[i].Weights, v.Trials[i].Weights = "", ""
+		case t.Weights != "":
 			report.Trials[i].Weights = weightsEntry(s.Name(), t.ID)
 		}
 	}
@@ -80,7 +85,6 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	if err := writeJSON(&whole, report); err != nil {
 		return err
 	}
-	v := ViewOf(s)
 	page, err := Page(v)
 	if err != nil {
 		return err
@@ -233,7 +237,11 @@ The data must have the fingerprint %s. With the rule book the same seed proposes
 long as the measurements lead to the same commands; energies and times are those of
 the machine that it runs on.
 `, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), s.Fingerprint)
-	b.WriteString(`
+	weights := ""
+	if slices.ContainsFunc(v.Trials, func(t trial.Trial) bool { return t.Weights != "" }) {
+		weights = "| weights/ | the trained weights of the networks on the front, in safetensors |\n"
+	}
+	fmt.Fprintf(&b, `
 ## What is here
 
 | file | what |
@@ -242,11 +250,10 @@ the machine that it runs on.
 | study.json | all of that as JSON |
 | options.json, objective.json, rulebook.yaml | what the study was asked for |
 | programs/ | the program of each trial, in Starlark |
-| weights/ | the trained weights of the networks on the front, in safetensors |
-| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
+%s| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
 | charts/, page.html | the charts |
 | versions.txt | what wrote this |
-`)
+`, weights)
 	return b.String()
 }
 

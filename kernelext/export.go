@@ -27,6 +27,8 @@ type ExportOptions struct {
 	SVG    bool   // every chart, as a still picture
 	Bundle string // file of the whole study in one: see [Export]
 
+	NoWeights bool // leaves the trained weights out of the bundle, which they are most of
+
 	Dir string // folder for the other files; default the study's name and "-export", in the working folder
 }
 
@@ -71,7 +73,7 @@ func Export(ctx context.Context, s *lemonade.Study, o ExportOptions) (files []st
 		files = append(files, path)
 	}
 	if o.Bundle != "" {
-		if err := writeBundle(ctx, s, o.Bundle); err != nil {
+		if err := writeBundle(ctx, s, o.Bundle, !o.NoWeights); err != nil {
 			return files, fmt.Errorf("export: bundle: %w", err)
 		}
 		files = append(files, o.Bundle)
@@ -100,6 +102,7 @@ that show it, replay it without training, and run it anew.`,
 	f.BoolVar(&o.CSV, "csv", false, "every table, with value, unit, method and spread of every metric, and each class")
 	f.BoolVar(&o.SVG, "svg", false, "every chart as a picture")
 	f.StringVar(&o.Bundle, "bundle", "", "`FILE` of the bundle (default NAME.zip where nothing else is asked for)")
+	f.BoolVar(&o.NoWeights, "no-weights", false, "leave the trained weights out of the bundle, which they are most of")
 	f.StringVar(&o.Dir, "out", "", "`FOLDER` for the other files (default NAME-export)")
 	completeTrials(c, &dir, "trial")
 	c.RunE = func(c *cobra.Command, args []string) error {

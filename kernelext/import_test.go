@@ -103,6 +103,36 @@ func TestImportRoundTrip(t *testing.T) {
 	}
 }
 
+// TestImportWithoutWeights holds that a bundle may leave the weights out, and is a whole
+// study all the same.
+func TestImportWithoutWeights(t *testing.T) {
+	v, from := withWeights(t)
+	file := filepath.Join(t.TempDir(), "small.zip")
+	if _, err := run(t, "export", v.Name, "--bundle", file, "--no-weights", "--studies", from); err != nil {
+		t.Fatal(err)
+	}
+	unpacked, names := unzipped(t, file)
+	for _, name := range names {
+		if strings.HasPrefix(name, "weights/") {
+			t.Errorf("%s is in the bundle", name)
+		}
+	}
+	if readme, err := os.ReadFile(filepath.Join(unpacked, "README.md")); err != nil || strings.Contains(string(readme), "weights/") {
+		t.Errorf("the README tells of weights: %v", err)
+	}
+	to := t.TempDir()
+	if out, err := run(t, "import", file, "--studies", to); err != nil || strings.Contains(out, "weights") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want, got := storedIn(t, from), storedIn(t, to)
+	if len(want.Trials) == 0 || len(got.Trials) != len(want.Trials) {
+		t.Errorf("%d trials of %d", len(got.Trials), len(want.Trials))
+	}
+	if out, err := run(t, "export", v.Name, "--trial", "6", "--out", t.TempDir(), "--studies", to); err != nil || !strings.Contains(out, "there are no weights of trial 6") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // storedIn is all that the record of a folder has of the fake study, but for the place
 // of weights.
 func storedIn(t *testing.T, dir string) (all struct {
