@@ -13,8 +13,8 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade"
 )
 
-// The pace of the live view: of its status while a network is trained, of the
-// status while nothing is told, and of the chart and the table at most.
+// The pace of the live view: of its status while a network is trained, and of the
+// status while nothing is told; of the chart and the table at most.
 const (
 	frame = 250 * time.Millisecond
 	pulse = time.Second
@@ -65,7 +65,7 @@ func (l *live) begin(p *progress) {
 	l.stale, l.unplaced = true, true
 	l.tables(p)
 	go func() {
-		ticks := time.NewTicker(pulse)
+		ticks := time.NewTicker(frame)
 		defer ticks.Stop()
 		for {
 			select {
@@ -105,10 +105,12 @@ func (l *live) tick(p *progress) {
 		return
 	default:
 	}
-	if p.now().Sub(l.statusAt) >= pulse-frame {
+	if p.now().Sub(l.statusAt) >= pulse-frame { // the next tick would be too late
 		l.status(p, "")
 	}
-	l.tables(p)
+	if p.now().Sub(l.tableAt) >= pulse {
+		l.tables(p)
+	}
 }
 
 // tables brings the table, and the chart where a trial has ended, up to date.

@@ -233,6 +233,9 @@ func TestMessages(t *testing.T) {
 		fmt.Sprint(got["matches"], got["cursor_start"], got["cursor_end"]) != "[first] 15 16" {
 		t.Errorf("%s: %v", typ, got)
 	}
+	if typ, got := answer("history_request", map[string]any{"hist_access_type": "tail", "n": 10}); typ != "history_reply" || fmt.Sprint(got) != "map[history:[] status:ok]" {
+		t.Errorf("%s: %v", typ, got)
+	}
 	// GoNB's own answers.
 	if typ, got := answer("complete_request", map[string]any{"code": "%env ", "cursor_pos": 5}); typ != "complete_reply" || fmt.Sprint(got["matches"]) != "[]" {
 		t.Errorf("%s: %v", typ, got)

@@ -179,6 +179,10 @@ func (p *proxy) toShell(m message) {
 			return
 		}
 		p.send(m, p.back.shell, p.back.key)
+	case "history_request":
+		// GoNB leaves it without an answer. It is what JupyterLab learns the kernel's state
+		// from when a notebook is opened.
+		p.answer("history_reply", m, map[string]any{"status": "ok", "history": []any{}})
 	case "shutdown_request":
 		p.shutDown()
 		p.send(shutdownReply(p.session, m), p.front.shell, p.front.key)
