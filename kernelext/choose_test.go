@@ -113,9 +113,9 @@ func TestPrefer(t *testing.T) {
 		want   int
 		says   string
 	}{
-		{"accuracy", 2, "“accuracy first” matters (accuracy 75 %, inference energy 25 %)"},
+		{"accuracy", 2, "“accuracy first” matters (preset accuracy: accuracy 75 %, inference energy 25 %)"},
 		{"Accuracy first", 2, "No other network of the front is more accurate."},
-		{"deployment", 1, "“small and fast” matters (accuracy 33 %"},
+		{"deployment", 1, "“small and fast” matters (preset deployment: accuracy 33 %"},
 		{"small-and-fast", 1, "The next more accurate one, trial 2, is right 90 of 100, but takes 2.5 times the energy."},
 	} {
 		p, err := v.pick(Choice{Prefer: c.prefer})
@@ -151,7 +151,7 @@ func TestPreferOnABoard(t *testing.T) {
 	// The energy of this board is not predicted: it is left out.
 	only := trial.Latency.On("pixel-3")
 	v = points(t, []trial.Metric{trial.Accuracy, only}, []float64{0.7, 1}, []float64{0.9, 4})
-	if p, err = v.pick(Choice{Prefer: "balanced"}); err != nil || !strings.Contains(p.why, "(accuracy 75 %, latency on Google Pixel 3 25 %)") {
+	if p, err = v.pick(Choice{Prefer: "balanced"}); err != nil || !strings.Contains(p.why, "accuracy 75 %, latency on Google Pixel 3 25 %)") {
 		t.Errorf("%v: %s", err, p.why)
 	}
 }
