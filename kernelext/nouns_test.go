@@ -410,6 +410,13 @@ func TestWithoutItsData(t *testing.T) {
 	if out, err := run(t, "rules", v.Name, "--studies", dir); err != nil || !strings.Contains(out, "Not of this book, but in the record: accuracy-below-target, my-own-rule") {
 		t.Errorf("rules: %v\n%s", err, out)
 	}
+	bundle := filepath.Join(t.TempDir(), "all.zip")
+	if out, err := run(t, "export", v.Name, "--bundle", bundle, "--studies", dir); err != nil {
+		t.Errorf("bundle: %v\n%s", err, out)
+	}
+	if out, err := run(t, "import", bundle, "--studies", t.TempDir()); err != nil || !strings.Contains(out, "on somebodys-own: imported") {
+		t.Errorf("import: %v\n%s", err, out)
+	}
 	if out, err := run(t, "resume", v.Name, "--trials", "12", "--studies", dir); err == nil || !strings.Contains(err.Error(), `"somebodys-own"`) {
 		t.Errorf("resume: %v\n%s", err, out)
 	}
