@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -34,6 +33,10 @@ type batch struct{ name, md5 string }
 // archive, in the format of sha256sum.
 const sumsFile = "SHA256SUMS"
 
+func (b batches) describe() (Info, error) { return b.info, nil }
+
+func (b batches) find(cache string) (string, bool) { return findFolder(b.folder, cache) }
+
 // prepare finds the folder, or downloads and unpacks it, and checks every file.
 func (b batches) prepare(p prep) (Ref, error) {
 	if data := os.Getenv(Env); data != "" {
@@ -47,14 +50,11 @@ func (b batches) prepare(p prep) (Ref, error) {
 			return Ref{}, fmt.Errorf("looking under %s: %w", Env, err)
 		}
 	}
-	if err := os.MkdirAll(p.cache, 0o755); err != nil {
-		return Ref{}, fmt.Errorf("making the cache: %w", err)
+	unlock, err := p.lock(filepath.Join(p.cache, b.info.Name))
+	if err != nil {
+		return Ref{}, err
 	}
-	lock := flock.New(filepath.Join(p.cache, b.info.Name+".lock"))
-	if _, err := lock.TryLockContext(p.ctx, lockPoll); err != nil {
-		return Ref{}, fmt.Errorf("waiting for %s: %w", lock.Path(), err)
-	}
-	defer lock.Unlock() //nolint:errcheck // the end of the process releases it too
+	defer unlock()
 
 	dir := filepath.Join(p.cache, b.folder)
 	switch _, err := os.Stat(dir); {
@@ -74,7 +74,7 @@ func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; unpack %s into %s again, or unset %s to have it downloaded", err, b.archive.url, filepath.Dir(dir), Env)
 	}
-	ref := Ref{Name: b.info.Name, Dir: dir, Fingerprint: b.content(sums.sha256)}
+	ref := Ref{Dir: dir, Fingerprint: b.content(sums.sha256)}
 	var differing []string
 	for i, f := range b.files {
 		if sums.other[i] != f.md5 {
@@ -106,7 +106,7 @@ func (b batches) verifyCached(p prep, dir string) (Ref, error) {
 				filepath.Join(dir, f.name), sums.sha256[i], mend)
 		}
 	}
-	return Ref{Name: b.info.Name, Dir: dir, Fingerprint: b.content(sums.sha256)}, nil
+	return Ref{Dir: dir, Fingerprint: b.content(sums.sha256)}, nil
 }
 
 // sums are the digests of the files, in the order of batches.files.

@@ -5,6 +5,8 @@ var cifar10Info = Info{
 	Title:      "CIFAR-10",
 	Licence:    "none stated by the publisher, who asks to cite Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
 	Source:     "https://www.cs.toronto.edu/~kriz/cifar.html",
+	Task:       ImageClassification,
+	DType:      Uint8,
 	Shape:      []int{32, 32, 3},
 	ClassNames: []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
 	Train:      50000,
@@ -12,8 +14,9 @@ var cifar10Info = Info{
 	Validation: 5000,
 	Mean:       []float32{125.3 / 255, 123.0 / 255, 113.9 / 255},
 	Std:        []float32{63.0 / 255, 62.1 / 255, 66.7 / 255},
-	Flip:       true,
-	Crop:       4,
+	Augment:    Augment{Flip: true, Crop: 4},
+	Download:   170052171,
+	Size:       6 * 10000 * 3073,
 }
 
 // cifar10 is the official binary archive. The MD5 sums of its members are used
@@ -33,6 +36,6 @@ var cifar10 = batches{
 	archive: archive{
 		url:    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
 		sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-		size:   170052171,
+		size:   cifar10Info.Download,
 	},
 }

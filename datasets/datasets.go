@@ -16,12 +16,16 @@
 // right sizes and labels are enough, and another checksum than the official one
 // is only noted in [Ref.Notes]. A download must have the official checksum.
 //
+// Pictures of one's own are a set by a spec in place of a name, as in
+// folder:/home/ann/leaves?size=32; see [FromFolder]. They are decoded once into
+// one packed file in the cache.
+//
 // # Splits
 //
 // Train is what a search may see, Test is for a final. Where the publisher
 // names a test split, that is it; Digits has none, so 360 of its images are set
-// aside. [Set.Validate] is a tenth of Train, and [Set.Fit] draws from the other
-// nine tenths. All of them are stratified (each class has its share) and depend
+// aside. [Set.Validate] is a tenth of Train unless the set brings a validation
+// split of its own, and [Set.Fit] draws from the rest. All of them are stratified (each class has its share) and depend
 // on nothing but the labels and the version of the splits: not on a study's
 // seed, nor on the number of samples. The order within a class comes from a
 // hash of the image's index, and the classes are then merged in proportion, so
@@ -36,67 +40,177 @@ package datasets
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
+// Task is what a set is for.
+type Task string
+
+// ImageClassification tells pictures apart.
+const ImageClassification Task = "image classification"
+
+// DType is the type of a sample's values.
+type DType string
+
+// Uint8 is the type of pixels.
+const Uint8 DType = "uint8"
+
 // Info describes a data set. Its slices are shared: do not change them.
 type Info struct {
-	Name       string // as in [Lookup]
-	Title      string
-	Licence    string
-	Source     string   // address of the publisher's page
-	Shape      []int    // of one image: height, width, channels
-	ClassNames []string // by label
-	Train      int      // samples to fit and validate on
-	Test       int      // samples for a final
-	Validation int      // samples of Train that validate; the rest is what can be fitted on
+	Name       string   `json:"name"`  // as in [Lookup]
+	Title      string   `json:"title"` // in words; never a path
+	Licence    string   `json:"licence,omitempty"`
+	Source     string   `json:"source,omitempty"` // address of the publisher's page
+	Task       Task     `json:"task"`
+	DType      DType    `json:"dtype"`
+	Shape      []int    `json:"shape"`       // of one image: height, width, channels
+	ClassNames []string `json:"class_names"` // by label
+	Train      int      `json:"train"`       // samples to fit and validate on
+	Test       int      `json:"test"`        // samples for a final
+	Validation int      `json:"validation"`  // samples of Train that validate; the rest is what can be fitted on
 
 	// Mean and Std are each channel's mean and standard deviation over Train,
-	// of pixels divided by 255.
-	Mean, Std []float32
+	// of pixels divided by 255. They are nil where only [Prepare] can measure them.
+	Mean []float32 `json:"mean,omitempty"`
+	Std  []float32 `json:"std,omitempty"`
 
-	Flip bool // whether a mirrored image is still of its class
-	Crop int  // pixels of padding before a random crop that suit the set; 0 is none
+	Augment Augment `json:"augment"`
+
+	Download int64 `json:"download,omitempty"` // bytes; 0 where nothing is downloaded
+	Size     int64 `json:"size,omitempty"`     // bytes of its files on disk; 0 where it is embedded
+}
+
+// Augment says which changes of a sample leave it in its class. A recipe chooses
+// among them.
+type Augment struct {
+	Flip bool `json:"flip,omitempty"` // mirroring, left for right
+	Crop int  `json:"crop,omitempty"` // pixels of padding before a random crop; 0 is none
+	Turn bool `json:"turn,omitempty"` // turning by 90, 180 and 270 degrees, where no side is up
 }
 
 // Available returns how many samples can be fitted on: Train without Validation.
 func (i Info) Available() int { return i.Train - i.Validation }
 
-// source is how a set is found and read.
-type source struct {
-	info    Info
-	folder  string // that its archive unpacks to; empty for an embedded set
-	prepare func(prep) (Ref, error)
-	load    func(Ref) (*Set, error) // fills Train and Test, and content with the digest of what it read
+// source is how a set is found and read. Prepare and Load complete what its
+// methods leave out of their results.
+type source interface {
+	// describe returns the set as it is published or, of a folder, as it lies there.
+	describe() (Info, error)
+	// find returns the Ref.Dir of a set that was prepared or brought before.
+	find(cache string) (dir string, ok bool)
+	// prepare fills Dir, Fingerprint and Notes, and Info where it differs from describe's.
+	prepare(prep) (Ref, error)
+	// load fills Train, Test and content, Info where it differs from describe's,
+	// and validation where the set has such a split of its own.
+	load(Ref) (*Set, error)
 }
 
-// sources lists every set, in the order in which they are shown.
-var sources = []source{
-	{digitsInfo, "", prepareDigits, loadDigits},
-	{cifar10Info, cifar10.folder, cifar10.prepare, cifar10.load},
+// sets are those that have a name, in the order in which they are shown.
+var sets = []source{
+	digits{},
+	cifar10,
 }
 
-// Names returns the names of all sets.
+// schemes read the specs that stand in place of a name: SCHEME:REST.
+var schemes = map[string]func(rest string) (spec, error){
+	folderScheme: func(rest string) (spec, error) { return parseFolder(rest) },
+}
+
+// spec is a set that its name describes.
+type spec interface {
+	source
+	name() string  // in the one form that a study keeps
+	short() string // for people
+}
+
+// Names returns the names of all sets that have one.
 func Names() []string {
-	names := make([]string, len(sources))
-	for i, s := range sources {
-		names[i] = s.info.Name
+	var names []string
+	for _, s := range sets {
+		info, _ := s.describe() // of a set with a name it is known
+		names = append(names, info.Name)
 	}
 	return names
 }
 
-// Lookup returns the description of the set of that name. The error of an
-// unknown name lists those that there are.
+// Lookup returns the description of the set of that name or spec. Of a folder
+// it reads the names of the files and the pictures' headers: damaged or repeated
+// pictures are found by [Prepare] alone, whose [Ref.Info] counts without them.
+// The error of an unknown name lists those that there are.
 func Lookup(name string) (Info, error) {
-	s, err := lookup(name)
-	return s.info, err
+	s, clean, err := lookup(name)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := s.describe()
+	if err != nil {
+		return Info{}, fmt.Errorf("datasets: %s: %w", clean, err)
+	}
+	return info, nil
 }
 
-func lookup(name string) (source, error) {
-	for _, s := range sources {
-		if s.info.Name == name {
-			return s, nil
+// Clean returns a name as it is, and a spec in the form that means the same
+// everywhere on this machine: its path absolute, its options in order.
+func Clean(name string) (string, error) {
+	_, clean, err := lookup(name)
+	return clean, err
+}
+
+// Short returns a name as it is, and of a spec a word for people, such as the
+// name of the folder without the way to it.
+func Short(name string) string {
+	if s, ok, err := parseSpec(name); ok && err == nil {
+		return s.short()
+	}
+	return name
+}
+
+// Find says where a set lies, without checking its files or downloading any:
+// "embedded", or what [Prepare] would return as [Ref.Dir].
+func Find(name, cache string) (where string, ok bool) {
+	s, _, err := lookup(name)
+	if err != nil {
+		return "", false
+	}
+	return s.find(cache)
+}
+
+// findFolder is find for a set whose archive unpacks to a folder of that name.
+func findFolder(folder, cache string) (dir string, ok bool) {
+	for _, parent := range []string{os.Getenv(Env), cache} {
+		dir := filepath.Join(parent, folder)
+		if info, err := os.Stat(dir); parent != "" && err == nil && info.IsDir() {
+			return dir, true
 		}
 	}
-	return source{}, fmt.Errorf("datasets: there is no set %q; choose one of %s", name, strings.Join(Names(), ", "))
+	return "", false
+}
+
+// lookup returns the set and its name in the form of [Clean].
+func lookup(name string) (s source, clean string, err error) {
+	if s, ok, err := parseSpec(name); ok {
+		if err != nil {
+			return nil, "", fmt.Errorf("datasets: %s: %w", name, err)
+		}
+		return s, s.name(), nil
+	}
+	for _, s := range sets {
+		if info, err := s.describe(); err == nil && info.Name == name {
+			return s, name, nil
+		}
+	}
+	return nil, "", fmt.Errorf("datasets: there is no set %q; choose one of %s, or folder:PATH for pictures of your own", name, strings.Join(Names(), ", "))
+}
+
+// parseSpec reads a spec; ok says whether name begins as one.
+func parseSpec(name string) (s spec, ok bool, err error) {
+	scheme, rest, _ := strings.Cut(name, ":")
+	parse, ok := schemes[scheme]
+	if !ok {
+		return nil, false, nil
+	}
+	s, err = parse(rest)
+	return s, true, err
 }

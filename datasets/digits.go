@@ -27,6 +27,8 @@ var digitsInfo = Info{
 	Title:      "Digits (UCI Optical Recognition of Handwritten Digits)",
 	Licence:    "CC BY 4.0, E. Alpaydin and C. Kaynak",
 	Source:     "https://doi.org/10.24432/C50P49",
+	Task:       ImageClassification,
+	DType:      Uint8,
 	Shape:      []int{8, 8, 1},
 	ClassNames: []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"},
 	Train:      1437,
@@ -36,9 +38,16 @@ var digitsInfo = Info{
 	Std:        []float32{0.3760},
 }
 
-func prepareDigits(prep) (Ref, error) {
+// digits is the embedded set.
+type digits struct{}
+
+func (digits) describe() (Info, error) { return digitsInfo, nil }
+
+func (digits) find(string) (string, bool) { return "embedded", true }
+
+func (digits) prepare(prep) (Ref, error) {
 	_, content, err := digitsRaw()
-	return Ref{Name: digitsInfo.Name, Fingerprint: content}, err
+	return Ref{Fingerprint: content}, err
 }
 
 // digitsRaw returns the uncompressed records and their fingerprint.
@@ -54,10 +63,10 @@ func digitsRaw() (raw []byte, content string, err error) {
 	return raw, digitsInfo.Name + ":" + hex.EncodeToString(sum[:8]), nil
 }
 
-// loadDigits stretches the pixels to 0..255 and sets the first 360 of the
+// load stretches the pixels to 0..255 and sets the first 360 of the
 // stratified order aside as the test split. Within both splits the samples keep
 // the published order.
-func loadDigits(Ref) (*Set, error) {
+func (digits) load(Ref) (*Set, error) {
 	raw, content, err := digitsRaw()
 	if err != nil {
 		return nil, err

@@ -6,11 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 )
-
-// lockPoll is how often a process that waits for another one's download looks.
-const lockPoll = 200 * time.Millisecond
 
 // obtain downloads the archive, unpacks it beside dir, checks the files and
 // only then moves the folder to dir, so that dir is whole or absent. The caller

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Env names the environment variable that holds the folder of data sets which
@@ -14,9 +17,10 @@ const Env = "LEMONADE_DATA"
 // Ref is a set that [Prepare] has found and checked.
 type Ref struct {
 	Name        string
-	Dir         string   // where its files are; empty for an embedded set
-	Fingerprint string   // of the content: name, colon, 16 hex digits
+	Dir         string   // the folder of its files, or its packed file; empty for an embedded set
+	Fingerprint string   // of the content: name or scheme, colon, 16 hex digits
 	Notes       []string // what a user should know, such as that it is not the official copy
+	Info        Info     // of what was found
 }
 
 // Options say how to prepare a set.
@@ -41,12 +45,12 @@ type prep struct {
 }
 
 // Prepare makes sure that the files of a set are there and right: under
-// LEMONADE_DATA, else in the cache, else downloaded into the cache. It reads
-// every file once. An error says which file is wrong, what was found and what
+// LEMONADE_DATA, else in the cache, else downloaded into the cache; of a folder,
+// that its pictures are packed in the cache. It reads every file once. An error says which file is wrong, what was found and what
 // to do. Several processes may prepare the same set at once: one downloads, the
 // others wait.
 func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
-	s, err := lookup(name)
+	s, name, err := lookup(name)
 	if err != nil {
 		return Ref{}, err
 	}
@@ -62,27 +66,28 @@ func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
 		p.cache = filepath.Join(dir, "lemonade")
 	}
 	ref, err := s.prepare(p)
+	if err == nil && ref.Info.Name == "" {
+		ref.Info, err = s.describe()
+	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("datasets: %s: %w", name, err)
 	}
+	ref.Name = name
 	return ref, nil
 }
 
-// Find says where a set lies, without checking its files or downloading any:
-// "embedded", or its folder under LEMONADE_DATA or in the cache.
-func Find(name, cache string) (where string, ok bool) {
-	s, err := lookup(name)
-	if err != nil {
-		return "", false
+// lockPoll is how often a process that waits for another one's preparation looks.
+const lockPoll = 200 * time.Millisecond
+
+// lock waits until no other process prepares the file or folder of that path, and
+// makes the folder that it is to lie in.
+func (p prep) lock(path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("making the cache: %w", err)
 	}
-	if s.folder == "" {
-		return "embedded", true
+	lock := flock.New(path + ".lock")
+	if _, err := lock.TryLockContext(p.ctx, lockPoll); err != nil {
+		return nil, fmt.Errorf("waiting for %s: %w", lock.Path(), err)
 	}
-	for _, parent := range []string{os.Getenv(Env), cache} {
-		dir := filepath.Join(parent, s.folder)
-		if info, err := os.Stat(dir); parent != "" && err == nil && info.IsDir() {
-			return dir, true
-		}
-	}
-	return "", false
+	return func() { lock.Unlock() }, nil //nolint:errcheck // the end of the process releases it too
 }

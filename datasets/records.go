@@ -68,6 +68,9 @@ func (g geometry) read(r io.Reader, count int, into Split, at int) error {
 }
 
 // alloc returns a split of n samples.
-func (g geometry) alloc(n int) Split {
-	return Split{Images: make([]byte, n*(g.record()-1)), Labels: make([]int32, n)}
+func (g geometry) alloc(n int) Split { return alloc(n, g.record()-1) }
+
+// alloc returns a split of n samples of so many bytes.
+func alloc(n, size int) Split {
+	return Split{Images: make([]byte, n*size), Labels: make([]int32, n)}
 }

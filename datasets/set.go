@@ -30,23 +30,48 @@ type Set struct {
 // ref.Fingerprint is not empty, that the content is still the same; the result
 // of [Fingerprint] is accepted there too.
 func Load(ref Ref) (*Set, error) {
-	s, err := lookup(ref.Name)
+	s, name, err := lookup(ref.Name)
 	if err != nil {
 		return nil, err
 	}
 	set, err := s.load(ref)
+	if err == nil && set.Name == "" {
+		set.Info, err = s.describe()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %s: %w", ref.Name, err)
+		return nil, fmt.Errorf("datasets: %s: %w", name, err)
 	}
 	if want, _, _ := strings.Cut(ref.Fingerprint, "/"); want != "" && want != set.content {
 		return nil, fmt.Errorf("datasets: %s: the files in %s have the fingerprint %s, but %s was prepared: they changed in between; prepare the set again",
-			ref.Name, ref.Dir, set.content, want)
+			name, ref.Dir, set.content, want)
 	}
-	set.Info = s.info
-	order := stratify(set.Train.Labels, nil, saltValidation)
-	set.validation = slices.Sorted(slices.Values(order[:set.Validation]))
-	set.fit = stratify(set.Train.Labels, order[set.Validation:], saltFit)
+	set.divide()
 	return set, nil
+}
+
+// divide draws what validates, where the set does not say it, and orders the rest.
+func (s *Set) divide() {
+	if s.validation == nil {
+		s.validation, s.fit = drawn(s.Train.Labels, s.Validation)
+		return
+	}
+	rest := make([]int32, 0, s.Available())
+	next := s.validation
+	for i := range int32(s.Train.Len()) {
+		if len(next) > 0 && next[0] == i {
+			next = next[1:]
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	s.fit = stratify(s.Train.Labels, rest, saltFit)
+}
+
+// drawn returns so many samples that validate, ascending, and the others in an
+// order whose every prefix is stratified.
+func drawn(labels []int32, count int) (validation, fit []int32) {
+	order := stratify(labels, nil, saltValidation)
+	return slices.Sorted(slices.Values(order[:count])), stratify(labels, order[count:], saltFit)
 }
 
 // Validate returns the indices into Train of the validation split, ascending:
@@ -74,9 +99,12 @@ func (s *Set) Fit(samples int) []int32 {
 // needs the Fingerprint that [Prepare] put into ref, and is stable: equal
 // strings mean equal samples, now and in later versions.
 func Fingerprint(ref Ref, samples int) string {
-	part := "whole"
-	if s, err := lookup(ref.Name); err == nil && samples > 0 && samples < s.info.Available() {
-		part = fmt.Sprintf("%d-of-%d", samples, s.info.Available())
+	part, info := "whole", ref.Info
+	if samples > 0 && info.Name == "" {
+		info, _ = Lookup(ref.Name) // without it the part is the whole
+	}
+	if samples > 0 && samples < info.Available() {
+		part = fmt.Sprintf("%d-of-%d", samples, info.Available())
 	}
 	return fmt.Sprintf("%s/split%d/%s", ref.Fingerprint, splitVersion, part)
 }

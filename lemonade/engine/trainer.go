@@ -40,7 +40,7 @@ func (e *Engine) newTrainer(job Job, s *samples) (*trainer, error) {
 	}
 	t := &trainer{model: m, data: m.data, recipe: job.Recipe, crop: job.Recipe.Crop}
 	t.batch = min(job.Recipe.BatchSize, s.fit)
-	t.flip = job.Recipe.Flip && (job.Set == nil || job.Set.Flip)
+	t.flip = job.Recipe.Flip && (job.Set == nil || job.Set.Augment.Flip)
 	if t.batch < 1 {
 		return nil, fmt.Errorf("batch_size is %d; it must be at least 1", job.Recipe.BatchSize)
 	}

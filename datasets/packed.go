@@ -1,0 +1,297 @@
+package datasets
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"os"
+	"strings"
+)
+
+// A packed file holds a set that was published as many files, decoded:
+//
+//	8 bytes   LEMPACK1
+//	pixels    samples × height × width × channels, in NHWC order
+//	labels    samples × 4 bytes, little-endian
+//	parts     samples × 1 byte: 0 train, 1 validation, 2 test
+//	header    JSON
+//	32 bytes  SHA-256 of the header
+//	4 bytes   length of the header, little-endian
+//
+// The header comes last, so that it can be written in one pass and a file that was cut
+// off has none.
+
+const (
+	packMagic   = "LEMPACK1"
+	packSuffix  = ".pack"
+	packVersion = 1
+	packTail    = sha256.Size + 4
+	mostHeader  = 64 << 20
+	mostSamples = 64 << 30 // bytes of pixels
+)
+
+// packHeader describes a packed file.
+type packHeader struct {
+	Version int      `json:"version"`
+	Made    string   `json:"made"` // digest of what it was made of: files, classes, splits, form
+	Body    string   `json:"body"` // SHA-256 of all before the header
+	Info    Info     `json:"info"`
+	Checks  bool     `json:"checks"` // part 1 is the validation split; else that is drawn
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// samples returns how many there are.
+func (h packHeader) samples() int { return h.Info.Train + h.Info.Test }
+
+// size returns the bytes of one sample.
+func (h packHeader) size() int { return h.Info.Shape[0] * h.Info.Shape[1] * h.Info.Shape[2] }
+
+// content is the fingerprint: of the samples and what they mean, not of where they
+// came from.
+func (h packHeader) content() string {
+	kind, _, _ := strings.Cut(h.Info.Name, ":")
+	text, err := json.Marshal([]any{h.Body, h.Info.DType, h.Info.Shape, h.Info.ClassNames, h.Info.Augment, h.Checks})
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	sum := sha256.Sum256(text)
+	return kind + ":" + hex.EncodeToString(sum[:8])
+}
+
+// check refuses a header that its own program would not have written.
+func (h packHeader) check() error {
+	i := h.Info
+	if h.Version != packVersion {
+		return fmt.Errorf("has the version %d, %d is needed", h.Version, packVersion)
+	}
+	if i.DType != Uint8 || len(i.Shape) != 3 {
+		return fmt.Errorf("holds %s of the shape %v, pictures of uint8 are needed", i.DType, i.Shape)
+	}
+	size := 1
+	for _, side := range i.Shape {
+		if side < 1 || side > 1<<14 {
+			return fmt.Errorf("has the shape %v", i.Shape)
+		}
+		size *= side
+	}
+	if i.Train < 1 || i.Test < 0 || i.Validation < 1 || i.Validation >= i.Train || i.Train > math.MaxInt32 || i.Test > math.MaxInt32 ||
+		len(i.ClassNames) < 2 || len(i.Mean) != i.Shape[2] || len(i.Std) != i.Shape[2] {
+		return errors.New("has a header that contradicts itself")
+	}
+	if samples := i.Train + i.Test; samples > mostSamples/size {
+		return fmt.Errorf("holds %d samples of %d bytes, which are too many", samples, size)
+	}
+	return nil
+}
+
+// packed is a packed file that is open.
+type packed struct {
+	header packHeader
+	labels []int32
+	parts  []part
+	file   io.ReaderAt
+}
+
+// readPack reads everything but the pixels.
+func readPack(file io.ReaderAt, size int64) (*packed, error) {
+	if size < int64(len(packMagic))+packTail {
+		return nil, fmt.Errorf("has %d bytes (truncated)", size)
+	}
+	magic, tail := make([]byte, len(packMagic)), make([]byte, packTail)
+	if _, err := file.ReadAt(magic, 0); err != nil {
+		return nil, err
+	}
+	if string(magic) != packMagic {
+		return nil, errors.New("is no packed file")
+	}
+	if _, err := file.ReadAt(tail, size-packTail); err != nil {
+		return nil, err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[sha256.Size:]))
+	end := size - packTail - length
+	if length > mostHeader || end < int64(len(packMagic)) {
+		return nil, errors.New("has no header (truncated)")
+	}
+	text := make([]byte, length)
+	if _, err := file.ReadAt(text, end); err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(text); !bytes.Equal(sum[:], tail[:sha256.Size]) {
+		return nil, errors.New("has a damaged header (truncated, or changed since it was made)")
+	}
+	p := &packed{file: file}
+	if err := json.Unmarshal(text, &p.header); err != nil {
+		return nil, fmt.Errorf("has a header that cannot be read: %w", err)
+	}
+	if err := p.header.check(); err != nil {
+		return nil, err
+	}
+	n, pixels := p.header.samples(), int64(p.header.samples())*int64(p.header.size())
+	if want := int64(len(packMagic)) + pixels + 5*int64(n); end != want {
+		return nil, fmt.Errorf("has %d bytes before its header, %d belong there", end, want)
+	}
+	rest := make([]byte, 5*n)
+	if _, err := file.ReadAt(rest, int64(len(packMagic))+pixels); err != nil {
+		return nil, err
+	}
+	return p, p.readLabels(rest)
+}
+
+// readLabels reads labels and parts, and counts them.
+func (p *packed) readLabels(rest []byte) error {
+	n, info := p.header.samples(), p.header.Info
+	p.labels, p.parts = make([]int32, n), make([]part, n)
+	var count [3]int
+	for i := range n {
+		label, in := binary.LittleEndian.Uint32(rest[4*i:]), rest[4*n+i]
+		if uint64(label) >= uint64(len(info.ClassNames)) || in > byte(partTest) {
+			return fmt.Errorf("has the label %d and the split %d in sample %d", label, in, i)
+		}
+		p.labels[i], p.parts[i] = int32(label), part(in)
+		count[in]++
+	}
+	if count[partTest] != info.Test || p.header.Checks && count[partValidation] != info.Validation || !p.header.Checks && count[partValidation] > 0 {
+		return fmt.Errorf("has splits of %v samples, not those of its header", count)
+	}
+	return nil
+}
+
+// pixels reads every sample into the slice that into returns for it, and checks
+// the sum of the whole.
+func (p *packed) pixels(into func(i int) []byte) error {
+	n, size := p.header.samples(), p.header.size()
+	sum := sha256.New()
+	body := io.NewSectionReader(p.file, 0, int64(len(packMagic))+int64(n)*int64(size)+5*int64(n))
+	in := bufio.NewReaderSize(io.TeeReader(body, sum), 1<<18)
+	if _, err := in.Discard(len(packMagic)); err != nil {
+		return err
+	}
+	for i := range n {
+		if _, err := io.ReadFull(in, into(i)); err != nil {
+			return err
+		}
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != p.header.Body {
+		return fmt.Errorf("has the SHA-256 %s, %s was made (damaged, or changed since)", got, p.header.Body)
+	}
+	return nil
+}
+
+// withPack opens a packed file, hands it to f and names it in errors.
+func withPack(path string, f func(*packed) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	p, err := readPack(file, info.Size())
+	if err == nil {
+		err = f(p)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %w; prepare the set again", path, err)
+	}
+	return nil
+}
+
+// refOf checks a packed file and returns what [Prepare] does.
+func refOf(path string) (ref Ref, err error) {
+	err = withPack(path, func(p *packed) error {
+		ref = Ref{Dir: path, Fingerprint: p.header.content(), Notes: p.header.Notes, Info: p.header.Info}
+		scratch := make([]byte, p.header.size())
+		return p.pixels(func(int) []byte { return scratch })
+	})
+	return ref, err
+}
+
+// loadPack reads a packed file into the one copy that a set keeps of its pixels.
+func loadPack(path string) (set *Set, err error) {
+	err = withPack(path, func(p *packed) error {
+		h, size := p.header, p.header.size()
+		set = &Set{Info: h.Info, content: h.content(), Train: alloc(h.Info.Train, size), Test: alloc(h.Info.Test, size)}
+		var train, test int
+		return p.pixels(func(i int) []byte {
+			into, at := &set.Train, &train
+			if p.parts[i] == partTest {
+				into, at = &set.Test, &test
+			}
+			if p.parts[i] == partValidation {
+				set.validation = append(set.validation, int32(train))
+			}
+			k := *at
+			*at++
+			into.Labels[k] = p.labels[i]
+			return into.Images[k*size:][:size]
+		})
+	})
+	return set, err
+}
+
+// packWriter writes a packed file.
+type packWriter struct {
+	file *os.File
+	out  *bufio.Writer
+	sum  hash.Hash // of all that was written
+	to   io.Writer
+}
+
+func newPackWriter(path string) (*packWriter, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	w := &packWriter{file: file, out: bufio.NewWriterSize(file, 1<<18), sum: sha256.New()}
+	w.to = io.MultiWriter(w.sum, w.out)
+	return w, w.write([]byte(packMagic))
+}
+
+func (w *packWriter) write(data []byte) error {
+	_, err := w.to.Write(data)
+	return err
+}
+
+// finish writes what follows the pixels, and waits until the file is on the disk.
+func (w *packWriter) finish(labels []int32, parts []part, h packHeader) error {
+	var rest []byte
+	for _, label := range labels {
+		rest = binary.LittleEndian.AppendUint32(rest, uint32(label))
+	}
+	for _, p := range parts {
+		rest = append(rest, byte(p))
+	}
+	if err := w.write(rest); err != nil {
+		return err
+	}
+	h.Version, h.Body = packVersion, hex.EncodeToString(w.sum.Sum(nil))
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	tail := binary.LittleEndian.AppendUint32(append(text, sum[:]...), uint32(len(text)))
+	if err := w.write(tail); err != nil {
+		return err
+	}
+	return errors.Join(w.out.Flush(), w.file.Sync(), w.file.Close())
+}
+
+// abort closes and removes the file.
+func (w *packWriter) abort() {
+	w.file.Close()
+	os.Remove(w.file.Name())
+}
