@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ import (
 // Wishes are the answers to the questions of [Begin]. What is left out takes the
 // answer that is marked there.
 type Wishes struct {
-	Recognise string        // what it should recognise: a name of [datasets.Names]
+	Recognise string        // what it should recognise: a name of [datasets.Names], or a spec such as folder:PATH
 	Where     string        // where it will run: "here", or a name of [device.Boards]
 	Matters   string        // what matters most: "accuracy first", "balanced" or "small and fast"
 	Time      time.Duration // how long the search may take
@@ -77,7 +78,7 @@ and nothing is begun: call it again with other answers until it says what you wa
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&w.Recognise, "recognise", "", "`WHAT` it should recognise: "+strings.Join(datasets.Names(), ", "))
+	f.StringVar(&w.Recognise, "recognise", "", "`WHAT` it should recognise: "+dataNames())
 	f.StringVar(&w.Where, "where", "", "`WHERE` it will run: here, or one of "+boardNames())
 	f.StringVar(&w.Matters, "matters", "", "`WHAT` matters most: accuracy-first, balanced or small-and-fast")
 	f.DurationVar(&w.Time, "time", 0, "`TIME` that the search may take, such as 10m or 2h")
@@ -132,7 +133,7 @@ func (s *screen) fill(w *Wishes) error {
 	}
 	w.Matters = preset(w.Matters)
 	var err error
-	if s.info, err = datasets.Lookup(w.Recognise); err != nil {
+	if w.Recognise, s.info, err = recognised(w.Recognise); err != nil {
 		faults = append(faults, fmt.Errorf("recognise: %w", err))
 	}
 	if w.Where != here {
@@ -187,6 +188,16 @@ func screenOf(ctx context.Context, w Wishes) (s screen, err error) {
 	return s, nil
 }
 
+// recognised looks a data set up, and returns its name as studies keep it.
+func recognised(name string) (string, datasets.Info, error) {
+	clean, err := datasets.Clean(name)
+	if err != nil {
+		return name, datasets.Info{}, err
+	}
+	info, err := datasets.Lookup(clean)
+	return clean, info, err
+}
+
 func setWish(answer *string, usual string) {
 	if *answer = strings.TrimSpace(*answer); *answer == "" {
 		*answer = usual
@@ -197,7 +208,7 @@ func setWish(answer *string, usual string) {
 func (s *screen) name(w Wishes, taken []string) {
 	name := w.Name
 	if name == "" {
-		name = w.Recognise + "-" + strings.ReplaceAll(presetWords[w.Matters], " ", "-")
+		name = wordOf(datasets.Short(w.Recognise)) + "-" + strings.ReplaceAll(presetWords[w.Matters], " ", "-")
 		if w.Where != here {
 			name += "-" + w.Where
 		}
@@ -209,6 +220,16 @@ func (s *screen) name(w Wishes, taken []string) {
 	if s.start.Name != name {
 		s.notes = append(s.notes, fmt.Sprintf("There is a study %s already: lemonade resume %s --trials N goes on with it. This is a new one.", name, shellWord(name)))
 	}
+}
+
+// wordOf is a text as a part of a study's name.
+func wordOf(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '_' {
+			return r
+		}
+		return '-'
+	}, text)
 }
 
 // aimAtBoard turns what matters into wants on the board: its time, and its energy

@@ -206,7 +206,7 @@ func versions() string {
 func bundleReadme(v View, s stored, file string) string {
 	name, zipped := shellWord(v.Name), shellWord(file)
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Study %s on %s\n\n%s\n\n", v.Name, v.Data, v.summary())
+	fmt.Fprintf(&b, "# Study %s on %s\n\n%s\n\n", v.Name, v.data(), v.summary())
 	if cards := v.cardsText(" --studies ."); cards != "" {
 		fmt.Fprintf(&b, "```\n%s```\n\n", cards)
 	}

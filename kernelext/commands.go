@@ -71,7 +71,7 @@ func listStudies(ctx context.Context, out io.Writer, dir string) error {
 	for _, name := range names {
 		if err := withStudy(ctx, name, dir, func(s *lemonade.Study) error {
 			v := ViewOf(s)
-			fmt.Fprintf(out, "%s on %s: %s\n", v.Name, v.Data, v.summary())
+			fmt.Fprintf(out, "%s on %s: %s\n", v.Name, v.data(), v.summary())
 			return nil
 		}); err != nil {
 			fmt.Fprintln(out, name+":", printable(err.Error()))

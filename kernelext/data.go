@@ -31,7 +31,7 @@ func dataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "data [NAME]",
 		Short:             "Show which data sets there are, or the data set NAME with pictures of each class",
-		Example:           "  lemonade data\n  lemonade data digits\n  lemonade data fetch cifar10",
+		Example:           "  lemonade data\n  lemonade data digits\n  lemonade data fetch cifar10\n  lemonade data folder:pictures",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: complete,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ func dataCommand() *cobra.Command {
 				display(c.OutOrStdout(), setsText(rows), listHTML(rows)+`<div style="font-size:12px;opacity:.7">`+html.EscapeString(setsNote)+`</div>`)
 				return nil
 			}
-			return showData(c.OutOrStdout(), args[0])
+			return showData(c.Context(), c.OutOrStdout(), logTo(c), args[0])
 		},
 	}
 	c.AddCommand(&cobra.Command{
@@ -56,7 +56,7 @@ func dataCommand() *cobra.Command {
 }
 
 // showData shows a data set, with pictures where it is on this machine.
-func showData(out io.Writer, name string) error {
+func showData(ctx context.Context, out io.Writer, log func(string), name string) error {
 	info, err := datasets.Lookup(name)
 	if err != nil {
 		return err
@@ -66,11 +66,17 @@ func showData(out io.Writer, name string) error {
 		return err
 	}
 	dir, ok := datasets.Find(name, cache)
-	if !ok {
+	ref := datasets.Ref{Name: name, Dir: dir}
+	if info.Download == 0 { // it can be seen to at once, as a folder that may have changed
+		ref, err = prepareData(ctx, log, name)
+	} else if !ok {
 		show(out, info)
 		return nil
 	}
-	set, err := datasets.Load(datasets.Ref{Name: name, Dir: dir})
+	if err != nil {
+		return err
+	}
+	set, err := datasets.Load(ref)
 	if err != nil {
 		return err
 	}
@@ -78,11 +84,11 @@ func showData(out io.Writer, name string) error {
 	return nil
 }
 
-// fetchData obtains a data set and says where it lies.
-func fetchData(ctx context.Context, out io.Writer, log func(string), name string) error {
+// prepareData obtains a data set, telling of its progress and what there is to note.
+func prepareData(ctx context.Context, log func(string), name string) (datasets.Ref, error) {
 	cache, err := dataCache()
 	if err != nil {
-		return err
+		return datasets.Ref{}, err
 	}
 	var last time.Time
 	ref, err := datasets.Prepare(ctx, name, datasets.Options{Cache: cache, Progress: func(done, total int64, what string) {
@@ -95,11 +101,17 @@ func fetchData(ctx context.Context, out io.Writer, log func(string), name string
 		}
 		log(what)
 	}})
-	if err != nil {
-		return err
-	}
 	for _, note := range ref.Notes {
 		log(note)
+	}
+	return ref, err
+}
+
+// fetchData obtains a data set and says where it lies.
+func fetchData(ctx context.Context, out io.Writer, log func(string), name string) error {
+	ref, err := prepareData(ctx, log, name)
+	if err != nil {
+		return err
 	}
 	where := "embedded"
 	if ref.Dir != "" {
@@ -130,6 +142,10 @@ func lies(name string) (word, where string) {
 		return parent != "" && err == nil && filepath.IsLocal(rel)
 	}
 	switch {
+	case !ok && datasets.Short(name) != name:
+		return "not packed yet", fmt.Sprintf("not packed yet: lemonade data fetch %s does that", shellWord(name))
+	case ok && datasets.Short(name) != name:
+		return "packed", dir + ", packed"
 	case !ok:
 		return "not here yet", fmt.Sprintf("not here yet: lemonade data fetch %s obtains it, or %s names the folder that has it", shellWord(name), datasets.Env)
 	case dir == "embedded":
@@ -214,12 +230,12 @@ func infoRows(i datasets.Info) [][2]string {
 	}
 	augmented := "as they are"
 	switch {
-	case i.Flip && i.Crop > 0:
-		augmented = fmt.Sprintf("may be mirrored, and moved by up to %d pixels", i.Crop)
-	case i.Flip:
+	case i.Augment.Flip && i.Augment.Crop > 0:
+		augmented = fmt.Sprintf("may be mirrored, and moved by up to %d pixels", i.Augment.Crop)
+	case i.Augment.Flip:
 		augmented = "may be mirrored"
-	case i.Crop > 0:
-		augmented = fmt.Sprintf("may be moved by up to %d pixels", i.Crop)
+	case i.Augment.Crop > 0:
+		augmented = fmt.Sprintf("may be moved by up to %d pixels", i.Augment.Crop)
 	}
 	rows := [][2]string{
 		{"name", i.Name},

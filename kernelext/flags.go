@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
@@ -57,7 +56,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.StringVar(&o.Dir, "studies", "", "`FOLDER` that holds the studies (default LEMONADE_STUDIES, else in the data folder)")
 
 	f = group("The study")
-	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+strings.Join(datasets.Names(), ", "))
+	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+dataNames())
 	f.StringVar(&o.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook); replay with --replay")
 	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+presetNames()+", or none where the wants say it all (default balanced)")
 	f.StringArrayVar(&wants, "want", nil, "`METRIC[=TARGET][:PRIORITY]` to improve, such as inference_energy=5mJ:high; may be repeated")

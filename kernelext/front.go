@@ -127,7 +127,7 @@ func (v View) frontColumns() []column {
 
 // frontText is the front, with what each step up costs and three to choose from.
 func (v View) frontText(place string) string {
-	head := fmt.Sprintf("study %s on %s: %s\n", v.Name, v.Data, v.summary())
+	head := fmt.Sprintf("study %s on %s: %s\n", v.Name, v.data(), v.summary())
 	front := v.front()
 	if len(front.Trials) == 0 {
 		return printable(head)

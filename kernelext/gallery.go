@@ -70,6 +70,9 @@ func (q quality) captionHTML(a trial.Answer) string {
 func (q quality) pictures() ([]image.Image, error) {
 	content, _, _ := strings.Cut(q.Data, "/")
 	name, _, _ := strings.Cut(content, ":")
+	if strings.HasPrefix(q.set, name+":") { // a spec, of which a fingerprint has the scheme alone
+		name = q.set
+	}
 	cache, err := dataCache()
 	if err != nil {
 		return nil, err

@@ -371,7 +371,7 @@ func (i imported) text(s *lemonade.Study) string {
 	if i.here {
 		what = "is here already, and was left as it is"
 	}
-	text := fmt.Sprintf("study %s on %s: %s\n%s", v.Name, v.Data, what, v.summary())
+	text := fmt.Sprintf("study %s on %s: %s\n%s", v.Name, v.data(), what, v.summary())
 	if i.weights > 0 {
 		text += fmt.Sprintf(" · weights of %d", i.weights)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -90,6 +91,7 @@ func shortDuration(d time.Duration) string {
 // give it again.
 type stored struct {
 	Data         string                   `json:"data"`
+	Info         *datasets.Info           `json:"info"`
 	Fingerprint  string                   `json:"fingerprint"`
 	Proposer     string                   `json:"proposer"`
 	Prefer       string                   `json:"prefer"`

@@ -113,7 +113,9 @@ func modelOf(proposer string) (local bool, model string, err error) {
 // take adds what one study tells.
 func (p *past) take(s stored, trials trial.History) {
 	samples := s.TrainSamples
-	if info, err := datasets.Lookup(s.Data); err == nil && samples == 0 {
+	if samples == 0 && s.Info != nil {
+		samples = s.Info.Available()
+	} else if info, err := datasets.Lookup(s.Data); err == nil && samples == 0 {
 		samples = info.Available()
 	}
 	before := len(p.perStep)
@@ -149,12 +151,12 @@ func (p *past) take(s stored, trials trial.History) {
 func (p past) plan(w Wishes, info datasets.Info) outlook {
 	perStep, around, watts := assumedPixel*float64(info.Shape[0]*info.Shape[1]), assumedAround, assumedWatts
 	out := outlook{
-		from:   fmt.Sprintf("assumed from networks on two processor cores, since no earlier study on %s is here; a GPU is faster", info.Name),
+		from:   fmt.Sprintf("assumed from networks on two processor cores, since no earlier study on %s is here; a GPU is faster", datasets.Short(info.Name)),
 		method: trial.MethodEstimate, model: p.model,
 	}
 	if len(p.perStep) > 0 {
 		perStep, around = median(p.perStep), median(p.around)
-		out.from = fmt.Sprintf("from %d trainings on %s in %d studies here", len(p.perStep), info.Name, p.studies)
+		out.from = fmt.Sprintf("from %d trainings on %s in %d studies here", len(p.perStep), datasets.Short(info.Name), p.studies)
 		if p.studies == 1 {
 			out.from = strings.Replace(out.from, "studies", "study", 1)
 		}

@@ -22,7 +22,7 @@ func Page(v View) ([]byte, error) {
 <title>%s</title>
 <style>:root{color-scheme:light dark}body{font-family:sans-serif;max-width:1100px;margin:24px auto;padding:0 16px;background:%s;color:%s}%s</style></head>
 <body><h1 style="font-size:22px">%s <small style="opacity:.7">on %s</small></h1>
-`, html.EscapeString(v.Name), paper, black, nightPage, html.EscapeString(v.Name), html.EscapeString(v.Data))
+`, html.EscapeString(v.Name), paper, black, nightPage, html.EscapeString(v.Name), html.EscapeString(v.data()))
 	b.WriteString(library())
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -211,9 +210,9 @@ func (v View) neighbour(what string, chosen, other trial.Trial) string {
 // is not known on how many pictures it was counted. It is the usual 95 % interval of a
 // proportion.
 func (v View) sampling(t trial.Trial) string {
-	info, err := datasets.Lookup(v.Data)
+	info, known := v.info()
 	a, ok := t.Metrics[trial.Accuracy]
-	if err != nil || !ok || info.Validation == 0 {
+	if !known || !ok || info.Validation == 0 {
 		return ""
 	}
 	n := float64(info.Validation)

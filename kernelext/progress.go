@@ -272,5 +272,5 @@ func (p *progress) head(v View) string {
 	if p.total > 0 {
 		far = fmt.Sprintf("%d of %s", ended(v.Trials), several(p.total, "trial"))
 	}
-	return fmt.Sprintf("study %s on %s: %s · %s", v.Name, v.Data, far, v.summary())
+	return fmt.Sprintf("study %s on %s: %s · %s", v.Name, v.data(), far, v.summary())
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 
-	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -43,6 +42,7 @@ func showQuality(out io.Writer, s Study, id int) error {
 type quality struct {
 	*trial.Quality
 	id             int
+	set            string         // name of the data set
 	names          []string       // of the classes
 	recalls        []trial.Recall // the lowest first
 	taken          map[int]int    // samples that are taken for a class, by its label
@@ -53,8 +53,10 @@ func (v View) quality(t trial.Trial) (quality, bool) {
 	if t.Quality == nil || len(t.Quality.Confusion) == 0 {
 		return quality{}, false
 	}
-	info, _ := datasets.Lookup(v.Data) // without it the classes have numbers
-	return qualityOf(t, info.ClassNames), true
+	info, _ := v.info() // without it the classes have numbers
+	q := qualityOf(t, info.ClassNames)
+	q.set = v.Data
+	return q, true
 }
 
 func qualityOf(t trial.Trial, names []string) quality {

@@ -28,9 +28,11 @@ func questionsOf(w Wishes, info datasets.Info) []question {
 			what.answers = append(what.answers, [2]string{name, dataWords(info)})
 		}
 	}
+	own := [2]string{"folder:PATH", "your own pictures, a folder for each class"}
 	if !slices.Contains(datasets.Names(), w.Recognise) {
-		what.answers = append(what.answers, [2]string{w.Recognise, dataWords(info)})
+		own = [2]string{w.Recognise, dataWords(info)}
 	}
+	what.answers = append(what.answers, own)
 	where := question{text: "Where will it run?", flag: "where", chosen: w.Where, answers: [][2]string{{here, "on this machine: measured here"}}}
 	for _, b := range device.Boards() {
 		known := "its time is predicted"
@@ -72,6 +74,11 @@ func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }
 
 // plainData are data sets in plain words.
 var plainData = map[string]string{"digits": "handwritten digits", "cifar10": "small photographs of animals and vehicles"}
+
+// dataNames are the names that a data set may have, for the help of a flag.
+func dataNames() string {
+	return strings.Join(datasets.Names(), ", ") + ", or folder:PATH for your own pictures"
+}
 
 // dataWords describe a data set: "handwritten digits: 0, 1, 2, 3 … (1,437 pictures of
 // 8×8, grey)".
@@ -128,7 +135,7 @@ func (s screen) fieldWords() string {
 		presetText = "preset " + o.Prefer
 	}
 	return fmt.Sprintf("Study %s on %s; %s (%s); Pareto front over %s; %d trials of %d epochs on %s; proposer %s.",
-		s.start.Name, o.Data, presetText, weights(s.objective), strings.Join(texts(s.objective.Axes), " and "), s.start.Run.Trials, o.Epochs, samples, proposer)
+		s.start.Name, datasets.Short(o.Data), presetText, weights(s.objective), strings.Join(texts(s.objective.Axes), " and "), s.start.Run.Trials, o.Epochs, samples, proposer)
 }
 
 // line is the one that begins the search.

@@ -56,7 +56,7 @@ func show(out io.Writer, x any) {
 	case trial.Trial:
 		display(out, View{}.trialText(x), View{}.trialHTML(x))
 	case lemonade.Front:
-		v, place := View{x.Study, x.Data, x.Trials, x.Objective}, placeIn(x.Dir)
+		v, place := View{Name: x.Study, Data: x.Data, Trials: x.Trials, Objective: x.Objective}, placeIn(x.Dir)
 		page, err := v.frontHTML(place)
 		if err != nil {
 			page = ""

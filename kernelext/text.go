@@ -13,7 +13,7 @@ import (
 // mind in comparing them, what they have cost, and the lessons.
 func Text(v View) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study %s on %s: %s\n", v.Name, v.Data, v.summary())
+	fmt.Fprintf(&b, "study %s on %s: %s\n", v.Name, v.data(), v.summary())
 	if len(v.Trials) > 0 {
 		fmt.Fprintf(&b, "\n%s%s\n", v.textTable(v.columns()), v.legend())
 		for _, note := range v.notes() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/device"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -12,12 +13,14 @@ import (
 // View is what can be shown of a study.
 type View struct {
 	Name      string
-	Data      string // name of the data set
+	Data      string        // name of the data set
+	Info      datasets.Info // of it; where that is empty it is looked up by its name
 	Trials    trial.History
 	Objective objective.Objective
 }
 
-// Study is what [ViewOf] asks of a study; *lemonade.Study has it.
+// Study is what [ViewOf] asks of a study; *lemonade.Study has it. A study that knows
+// what its data set is, as *lemonade.Study does, has the method Info too.
 type Study interface {
 	Name() string
 	Data() string
@@ -27,7 +30,23 @@ type Study interface {
 
 // ViewOf returns the study as it is now.
 func ViewOf(s Study) View {
-	return View{Name: s.Name(), Data: s.Data(), Trials: s.Trials(), Objective: s.Objective()}
+	v := View{Name: s.Name(), Data: s.Data(), Trials: s.Trials(), Objective: s.Objective()}
+	if known, ok := s.(interface{ Info() datasets.Info }); ok {
+		v.Info = known.Info()
+	}
+	return v
+}
+
+// data is the data set's name for people.
+func (v View) data() string { return datasets.Short(v.Data) }
+
+// info describes the data set, where that is known.
+func (v View) info() (info datasets.Info, ok bool) {
+	if v.Info.Name != "" {
+		return v.Info, true
+	}
+	info, err := datasets.Lookup(v.Data)
+	return info, err == nil
 }
 
 // axes are the two metrics of the trade-off chart: the first of the front's axes

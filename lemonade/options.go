@@ -25,7 +25,7 @@ import (
 // a field left at its zero value then takes its default, and when a study is
 // opened again the stored value.
 type Options struct {
-	Data         string                   // a name of [datasets.Names]; needed to create a study
+	Data         string                   // a name of [datasets.Names], or a spec such as folder:PATH; needed to create a study
 	Proposer     string                   // "rulebook" (default), "random" or "openai"
 	Prefer       string                   // a preset of [objective.Presets], or "none" where Wants are all; default "balanced"
 	Wants        []objective.Want         // win over the preset, metric by metric
@@ -67,6 +67,7 @@ var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches}
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {
 	Data         string           `json:"data"`
+	Info         *datasets.Info   `json:"info,omitempty"` // of Data; nil in studies that are older
 	Fingerprint  string           `json:"fingerprint"`
 	Proposer     string           `json:"proposer"`
 	Prefer       string           `json:"prefer"`
@@ -108,7 +109,7 @@ func DefaultDir() (string, error) {
 // settings fills in the defaults of a new study and checks everything at once.
 func (o Options) settings() (settings, error) {
 	s := settings{
-		Data: o.Data, Proposer: o.Proposer, Prefer: o.Prefer, Wants: o.Wants, Limits: o.Limits,
+		Data: cleaned(o.Data), Proposer: o.Proposer, Prefer: o.Prefer, Wants: o.Wants, Limits: o.Limits,
 		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Seed: o.Seed,
 		Axes: o.Axes, Recipe: o.Recipe, Without: o.Without,
 	}
@@ -121,7 +122,7 @@ func (o Options) settings() (settings, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if s.Data == "" {
-		fault("data: none is named for a new study: choose one of %s", strings.Join(datasets.Names(), ", "))
+		fault("data: none is named for a new study: choose one of %s, or folder:PATH for pictures of your own", strings.Join(datasets.Names(), ", "))
 	} else if info, err := datasets.Lookup(s.Data); err != nil {
 		fault("data: %w", err)
 	} else if most := info.Available(); s.TrainSamples < 0 || s.TrainSamples > most {
@@ -244,7 +245,7 @@ func (s settings) reopen(o Options) error {
 			faults = append(faults, fmt.Errorf("%s: the study was created with %v and cannot go on with %v: leave the option out, or choose another name", field, have, want))
 		}
 	}
-	check("data", o.Data != "", o.Data == s.Data, s.Data, o.Data)
+	check("data", o.Data != "", cleaned(o.Data) == s.Data, s.Data, o.Data)
 	check("proposer", o.Proposer != "", o.Proposer == s.Proposer, s.Proposer, o.Proposer)
 	check("prefer", o.Prefer != "", o.Prefer == s.Prefer, s.Prefer, o.Prefer)
 	check("wants", len(o.Wants) > 0, equalJSON(o.Wants, s.Wants), asJSON(s.Wants), asJSON(o.Wants))
@@ -274,6 +275,15 @@ func (s settings) reopen(o Options) error {
 		check("rules", true, given.Rules == s.Rules, "another text", o.Rules)
 	}
 	return errors.Join(faults...)
+}
+
+// cleaned is the name of a data set as a study keeps it, or as it is where there is
+// no such set.
+func cleaned(data string) string {
+	if clean, err := datasets.Clean(data); err == nil {
+		return clean
+	}
+	return data
 }
 
 func asJSON(v any) string {

@@ -88,12 +88,9 @@ func (s *Study) hold(ctx context.Context, o RunOptions) (*runner, error) {
 // useData finds the study's data, and holds it against what it was created on.
 func (r *runner) useData(ctx context.Context) error {
 	s := r.Study
-	if len(s.info.ClassNames) == 0 { // its data was away when it was opened
-		info, err := datasets.Lookup(s.settings.Data)
-		if err != nil {
-			return err
-		}
-		s.info = info
+	r.data = trial.Data{Name: s.settings.Data, TrainSamples: s.settings.TrainSamples, Fingerprint: s.settings.Fingerprint}
+	if s.settings.Replay != "" { // nothing is trained
+		return nil
 	}
 	ref, err := s.prepare(ctx)
 	if err != nil {
@@ -105,7 +102,10 @@ func (r *runner) useData(ctx context.Context) error {
 	if got := datasets.Fingerprint(ref, s.settings.TrainSamples); got != s.settings.Fingerprint {
 		return fmt.Errorf("study %q: data: it was created on %s and the files now are %s: restore them, or begin a study of another name", s.name, s.settings.Fingerprint, got)
 	}
-	r.data = trial.Data{Name: ref.Name, Dir: ref.Dir, TrainSamples: s.settings.TrainSamples, Fingerprint: s.settings.Fingerprint}
+	if len(s.info.ClassNames) == 0 { // its data was away when it was opened
+		s.info = ref.Info
+	}
+	r.data.Dir = ref.Dir
 	return nil
 }
 

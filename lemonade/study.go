@@ -115,12 +115,21 @@ func (s *Study) load(stored record.Study) error {
 	if err := s.settings.reopen(s.options); err != nil {
 		return fmt.Errorf("study %q: %w", s.name, err)
 	}
-	info, err := datasets.Lookup(s.settings.Data)
-	if err != nil { // what it has found can be shown all the same; a run says what is missing
-		info = datasets.Info{Name: s.settings.Data}
+	if err := s.describe(); err != nil { // what it has found can be shown all the same; a run says what is missing
+		s.info = datasets.Info{Name: s.settings.Data}
 	}
-	s.info = info
 	return nil
+}
+
+// describe sets what is known of the study's data, which the study keeps: its files
+// may be on another machine.
+func (s *Study) describe() (err error) {
+	if s.settings.Info != nil {
+		s.info = *s.settings.Info
+		return nil
+	}
+	s.info, err = datasets.Lookup(s.settings.Data)
+	return err
 }
 
 func (s *Study) create(ctx context.Context) (err error) {
@@ -132,20 +141,22 @@ func (s *Study) create(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("study %q: %w", s.name, err)
 	}
-	if s.info, err = datasets.Lookup(s.settings.Data); err != nil {
-		return err
-	}
 	if s.objective, err = s.settings.objective(); err != nil {
 		return err
 	}
 	for _, remark := range s.objective.Remarks() {
 		s.options.Log(remark)
 	}
-	ref, err := s.prepare(ctx)
-	if err != nil {
+	if s.settings.Replay == "" { // else nothing is trained
+		ref, err := s.prepare(ctx)
+		if err != nil {
+			return err
+		}
+		s.settings.Info, s.settings.Fingerprint = &ref.Info, datasets.Fingerprint(ref, s.settings.TrainSamples)
+	}
+	if err := s.describe(); err != nil {
 		return err
 	}
-	s.settings.Fingerprint = datasets.Fingerprint(ref, s.settings.TrainSamples)
 	return s.store.CreateStudy(ctx, record.Study{
 		Name: s.name, Created: time.Now(),
 		Options: json.RawMessage(asJSON(s.settings)), State: json.RawMessage(asJSON(s.objective)),

@@ -93,10 +93,6 @@ func Measure(ctx context.Context, o MeasureOptions) (_ MeasureReport, err error)
 	if err != nil {
 		return MeasureReport{}, err
 	}
-	info, err := datasets.Lookup(o.Data)
-	if err != nil {
-		return MeasureReport{}, fmt.Errorf("data: %w", err)
-	}
 	account, err := carbon.Account(carbon.Options{})
 	if err != nil {
 		return MeasureReport{}, err
@@ -112,7 +108,7 @@ func Measure(ctx context.Context, o MeasureOptions) (_ MeasureReport, err error)
 	}
 	defer func() { err = errors.Join(err, worker.Close()) }()
 
-	r, err := measure(ctx, o, info, worker, trial.Job{
+	r, err := measure(ctx, o, ref.Info, worker, trial.Job{
 		Data:    trial.Data{Name: ref.Name, Dir: ref.Dir, TrainSamples: measureSamples, Fingerprint: datasets.Fingerprint(ref, measureSamples)},
 		Budget:  trial.Budget{Epochs: measureEpochs, Profile: o.Profile},
 		Account: account,

@@ -142,6 +142,9 @@ func failureLines(h trial.History) []string {
 		}
 	}
 	for _, t := range slices.Backward(h) {
+		if strings.HasPrefix(t.Reason, trial.BadData+":") { // no fault of a network's, and it names files
+			continue
+		}
 		if t.State.Done() && t.State != trial.Complete && t.State != trial.Invalid {
 			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(firstLine(t.Reason), reasonShown/2)))
 		}
