@@ -167,7 +167,7 @@ func TestFullSize(t *testing.T) {
 		t.Fatalf("a file has %d bytes", n)
 	}
 	_, s := open(t, "cifar10")
-	checkSplits(t, s)
+	checkSplits(t, s, true)
 	if err := os.Truncate(filepath.Join(data, cifar10.folder, "data_batch_1.bin"), 30000000); err != nil {
 		t.Fatal(err)
 	}

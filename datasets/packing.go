@@ -92,7 +92,7 @@ func (c *collection) write(p prep, path, made string, pictures []picture) (_ Ref
 		return Ref{}, fmt.Errorf("%s; %s", c.faults.text(), c.mend)
 	}
 	if c.faults.count > 0 {
-		c.note("%d files that cannot be used are left out; the first: %s", c.faults.count, c.faults.first)
+		c.note("files left out because they cannot be used: %d; the first: %s", c.faults.count, c.faults.first)
 	}
 	if err := c.divide(good); err != nil {
 		return Ref{}, err

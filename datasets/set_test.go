@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,8 +48,84 @@ func counts(labels []int32, indices []int32, classes int) []int {
 	return out
 }
 
-// checkSet holds what is true of every set.
-func checkSet(t *testing.T, s *Set) {
+// TestConformance holds what is true of every set, whatever it is made of.
+func TestConformance(t *testing.T) {
+	folder := func(o FolderOptions, folders map[string]int) func(*testing.T) string {
+		return func(t *testing.T) string { return folderOf(t, drawings(t, 12, 10, folders), o) }
+	}
+	for _, test := range []struct {
+		title string
+		drawn bool // the validation split
+		name  func(*testing.T) string
+	}{
+		{"digits", true, func(*testing.T) string { return "digits" }},
+		{"cifar10", true, func(t *testing.T) string { needCIFAR(t); return "cifar10" }},
+		{"folder", true, folder(FolderOptions{}, map[string]int{"cat": 30, "dog": 21, "emu": 10})},
+		{"folder with splits", false, folder(FolderOptions{Width: 8, Height: 16, Channels: 1, Fit: "pad"}, map[string]int{
+			"train/cat": 30, "train/dog": 21, "val/cat": 4, "val/dog": 9, "test/cat": 3, "test/dog": 1})},
+	} {
+		t.Run(test.title, func(t *testing.T) { conform(t, test.name(t), test.drawn) })
+	}
+}
+
+func conform(t *testing.T, name string, drawn bool) {
+	cache := t.TempDir()
+	ref, err := prepare(t, name, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := prepare(t, name, cache); err != nil || !cmp.Equal(ref, again) {
+		t.Errorf("prepared again it is otherwise: %v\n%s", err, cmp.Diff(ref, again))
+	}
+	set, err := Load(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(ref.Info, set.Info); diff != "" {
+		t.Errorf("Prepare and Load describe it otherwise:\n%s", diff)
+	}
+	if kind, _, _ := strings.Cut(name, ":"); ref.Name != name || set.Name != name || !regexp.MustCompile("^"+kind+":[0-9a-f]{16}$").MatchString(ref.Fingerprint) {
+		t.Errorf("%s has the names %s and %s and the fingerprint %s", name, ref.Name, set.Name, ref.Fingerprint)
+	}
+	looked, err := Lookup(name)
+	looked.Mean, looked.Std, looked.Size = set.Mean, set.Std, set.Size // these need the content
+	if diff := cmp.Diff(set.Info, looked); err != nil || diff != "" {
+		t.Errorf("Lookup describes it otherwise: %v\n%s", err, diff)
+	}
+	if where, ok := Find(name, cache); !ok || ref.Dir != "" && where != ref.Dir {
+		t.Errorf("found at %q (%v), want %q", where, ok, ref.Dir)
+	}
+	if set.Task != ImageClassification || set.DType != Uint8 || set.Title == "" || strings.Contains(set.Title, "/") || set.Licence == "" {
+		t.Errorf("incomplete or wrong: %+v", set.Info)
+	}
+	distinct := map[string]bool{}
+	for _, class := range set.ClassNames {
+		distinct[class] = true
+	}
+	if len(distinct) < 2 || len(distinct) != len(set.ClassNames) || distinct[""] {
+		t.Errorf("the classes are %q", set.ClassNames)
+	}
+	checkSet(t, set, drawn)
+	again, err := Load(Ref{Name: name, Dir: ref.Dir, Fingerprint: Fingerprint(ref, 5)}) // as a worker does
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Train.Images, set.Train.Images) || !slices.Equal(again.Train.Labels, set.Train.Labels) ||
+		!slices.Equal(again.Fit(0), set.Fit(0)) || !slices.Equal(again.Validate(), set.Validate()) {
+		t.Error("loaded again it has other samples")
+	}
+	if want := ref.Fingerprint + fmt.Sprintf("/split1/5-of-%d", set.Available()); Fingerprint(ref, 5) != want || Fingerprint(ref, 0) != ref.Fingerprint+"/split1/whole" {
+		t.Errorf("the fingerprint of 5 samples is %s, want %s", Fingerprint(ref, 5), want)
+	}
+	ref.Fingerprint = ref.Fingerprint[:len(ref.Fingerprint)-16] + "0123456789abcdef"
+	if _, err := Load(ref); err == nil || !strings.Contains(err.Error(), "changed in between") {
+		t.Errorf("another content than was prepared is loaded: %v", err)
+	}
+}
+
+// checkSet holds what is true of every set; drawn says that nobody chose what
+// validates.
+func checkSet(t *testing.T, s *Set, drawn bool) {
 	t.Helper()
 	size := s.Shape[0] * s.Shape[1] * s.Shape[2]
 	for name, split := range map[string]struct {
@@ -78,10 +155,10 @@ func checkSet(t *testing.T, s *Set) {
 			t.Errorf("channel %d: mean %.4f and std %.4f are stated, %.4f and %.4f measured", c, s.Mean[c], s.Std[c], mean, std)
 		}
 	}
-	checkSplits(t, s)
+	checkSplits(t, s, drawn)
 }
 
-func checkSplits(t *testing.T, s *Set) {
+func checkSplits(t *testing.T, s *Set, drawn bool) {
 	t.Helper()
 	validation, fit := s.Validate(), s.Fit(0)
 	if len(validation) != s.Validation || len(fit) != s.Available() {
@@ -94,7 +171,7 @@ func checkSplits(t *testing.T, s *Set) {
 		}
 	}
 	for _, n := range []int{1, 7, 100, 500, 1000, len(fit) - 1, len(fit)} {
-		n = min(n, len(fit))
+		n = max(1, min(n, len(fit)))
 		part := s.Fit(n)
 		if !slices.Equal(part, fit[:n]) {
 			t.Errorf("Fit(%d) is not the beginning of Fit(0)", n)
@@ -108,6 +185,9 @@ func checkSplits(t *testing.T, s *Set) {
 	}
 	whole := counts(s.Train.Labels, all, len(s.ClassNames))
 	for class, got := range counts(s.Train.Labels, validation, len(s.ClassNames)) {
+		if !drawn {
+			continue // it is as somebody chose it
+		}
 		if share := float64(s.Validation) * float64(whole[class]) / float64(s.Info.Train); math.Abs(float64(got)-share) > 1 {
 			t.Errorf("validation has %d of class %d, its share is %.1f", got, class, share)
 		}
@@ -123,7 +203,7 @@ func checkSplits(t *testing.T, s *Set) {
 
 func TestDigits(t *testing.T) {
 	ref, s := open(t, "digits")
-	checkSet(t, s)
+	checkSet(t, s, true)
 	if want := (Ref{Name: "digits", Fingerprint: "digits:d8121ca7764eccfa", Info: digitsInfo}); !cmp.Equal(ref, want) {
 		t.Error(cmp.Diff(want, ref))
 	}
@@ -166,7 +246,7 @@ func TestCIFAR10(t *testing.T) {
 	needCIFAR(t)
 	ref, s := open(t, "cifar10")
 	t.Logf("%+v", ref)
-	checkSet(t, s)
+	checkSet(t, s, true)
 	if got := slices.Compact(counts(s.Train.Labels, s.Validate(), 10)); !slices.Equal(got, []int{500}) {
 		t.Errorf("validation has %v of each class, want 500", got)
 	}
