@@ -162,8 +162,9 @@ func (e *Env) script(ctx context.Context, on func(event), args ...string) error 
 
 // Lab opens JupyterLab on a notebook in the foreground, until the user ends it or
 // ctx is cancelled. A notebook in a folder that cannot be written, such as Go's
-// module cache, is copied into the data folder first.
-func (e *Env) Lab(ctx context.Context, notebook string) error {
+// module cache, is copied into the data folder first. The options are more of
+// JupyterLab's own, such as --no-browser.
+func (e *Env) Lab(ctx context.Context, notebook string, options ...string) error {
 	notebook, err := e.writable(notebook)
 	if err != nil {
 		return err
@@ -172,7 +173,8 @@ func (e *Env) Lab(ctx context.Context, notebook string) error {
 	if os.Geteuid() == 0 {
 		args = append(args, "--allow-root") // as root, which is the rule in containers, it would refuse
 	}
-	c := exec.CommandContext(ctx, e.python(), append(args, notebook)...)
+	args = append(append(args, options...), notebook)
+	c := exec.CommandContext(ctx, e.python(), args...)
 	c.Dir, c.Env = filepath.Dir(notebook), e.environ()
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) } // SIGINT would ask on the terminal
