@@ -127,6 +127,7 @@ func (v View) pick(c Choice) (pick, error) {
 		fallthrough
 	case c.Prefer == "":
 		p.chosen, p.why = within.favourite(p.front)
+		p.offTheFront(v.Objective)
 	default:
 		o, err := v.preferring(c.Prefer)
 		if err != nil {
@@ -138,14 +139,20 @@ func (v View) pick(c Choice) (pick, error) {
 		}
 		p.chosen, _ = p.front.ByID(best)
 		p.why = fmt.Sprintf("It is the best of the front where %s matters (preset %s: %s)", quoted(presetWords[c.Prefer]), c.Prefer, weights(o))
-		if all, ok := o.Best(within.Trials); ok && all != best {
-			p.notes = append(p.notes, fmt.Sprintf("Off the front, trial %d is even better by that: it loses on the front's axes and wins on others.", all))
-		}
+		p.offTheFront(o)
 	}
 	if len(c.Limits) > 0 {
 		p.why += ", among those that keep " + limitWords(c.Limits)
 	}
 	return p, nil
+}
+
+// offTheFront notes a trial that is better than the chosen one by what o wants, and no
+// member of the front.
+func (p *pick) offTheFront(o objective.Objective) {
+	if best, ok := o.Best(p.within.Trials); ok && best != p.chosen.ID {
+		p.notes = append(p.notes, fmt.Sprintf("Off the front, trial %d is even better by that: it loses on the front's axes and wins on others.", best))
+	}
 }
 
 func quoted(text string) string { return "“" + text + "”" }

@@ -274,4 +274,11 @@ func TestBalancedOfTheFront(t *testing.T) {
 	if text := v.cardsText(""); !strings.Contains(text, "most effective of the front by what the study was asked for") {
 		t.Errorf("the cards say\n%s", text)
 	}
+	p, err := v.pick(Choice{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := p.text(""); p.chosen.ID == 1 || !strings.Contains(text, "Off the front, trial 1 is even better by that") {
+		t.Errorf("trial %d is chosen, with the words\n%s", p.chosen.ID, text)
+	}
 }
