@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/home"
@@ -188,7 +190,7 @@ func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
 	opts := datasets.Options{Progress: func(done, total int64, what string) {
 		if time.Since(last) > time.Second || done == total {
 			last = time.Now()
-			s.options.Log(fmt.Sprintf("%s: %d of %d MB", what, done/1e6, total/1e6))
+			s.options.Log(fmt.Sprintf("%s: %s of %s", what, humanize.Bytes(uint64(done)), humanize.Bytes(uint64(total))))
 		}
 	}}
 	dir, err := home.Dir()
