@@ -100,8 +100,8 @@ func TestKey(t *testing.T) {
 	}
 	searched := 0
 	for _, root := range []string{c.temp, c.kernel.Dir, filepath.Dir(c.file)} {
-		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, _ error) error {
+			if d == nil || !d.Type().IsRegular() { // it is gone
 				return nil
 			}
 			searched++
