@@ -91,7 +91,10 @@ func leave() string {
 // which says what may be answered.
 func (q question) which() string {
 	text := fmt.Sprintf("1 to %d", len(q.answers))
-	if q.flag == "time" {
+	switch q.flag {
+	case "recognise":
+		text += ", or folder: and the path of your pictures"
+	case "time":
 		text += ", or a time such as 30m"
 	}
 	return text
@@ -111,6 +114,9 @@ func (q question) answer(w *Wishes, said string) error {
 	}
 	switch q.flag {
 	case "recognise":
+		if said == folderAnswer {
+			return errors.New("write folder: and the path of the folder that has one for each class, such as folder:/home/me/pictures")
+		}
 		w.Recognise = said
 	case "where":
 		w.Where = said

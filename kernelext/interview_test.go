@@ -47,8 +47,8 @@ func TestInterview(t *testing.T) {
 		"no":      {Wishes{}, []string{"", "", "", "", "n"}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"nothing": {Wishes{}, []string{"", "", "", "", ""}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"leaves":  {Wishes{}, []string{"1"}, "", "", 0, []string{"\nNothing is begun."}},
-		"wrong": {Wishes{}, []string{"cats", "9", "1", "toaster", "0", "", "beauty", "2", "soon", "5s", "-3", "20m", "perhaps", "y"}, "digits-balanced", "digits", 20 * time.Minute, []string{
-			`"cats"`, "there is no answer 9: give a number, 1 to 2", `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
+		"wrong": {Wishes{}, []string{"cats", "9", "3", "1", "toaster", "0", "", "beauty", "2", "soon", "5s", "-3", "20m", "perhaps", "y"}, "digits-balanced", "digits", 20 * time.Minute, []string{
+			`"cats"`, "there is no answer 9: give a number, 1 to 3", "write folder: and the path", `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
 			`"soon" is no time`, "5s is too short", "there is no answer -3", `"perhaps" is neither yes nor no`,
 		}},
 	} {

@@ -28,7 +28,7 @@ func questionsOf(w Wishes, info datasets.Info) []question {
 			what.answers = append(what.answers, [2]string{name, dataWords(info)})
 		}
 	}
-	own := [2]string{"folder:PATH", "your own pictures, a folder for each class"}
+	own := [2]string{folderAnswer, "your own pictures, a folder for each class"}
 	if !slices.Contains(datasets.Names(), w.Recognise) {
 		own = [2]string{w.Recognise, dataWords(info)}
 	}
@@ -75,9 +75,12 @@ func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }
 // plainData are data sets in plain words.
 var plainData = map[string]string{"digits": "handwritten digits", "cifar10": "small photographs of animals and vehicles"}
 
+// folderAnswer stands for a folder of one's own among the answers.
+const folderAnswer = "folder:PATH"
+
 // dataNames are the names that a data set may have, for the help of a flag.
 func dataNames() string {
-	return strings.Join(datasets.Names(), ", ") + ", or folder:PATH for your own pictures"
+	return strings.Join(datasets.Names(), ", ") + ", or " + folderAnswer + " for your own pictures"
 }
 
 // dataWords describe a data set: "handwritten digits: 0, 1, 2, 3 … (1,437 pictures of
