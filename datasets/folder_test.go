@@ -237,10 +237,10 @@ func TestFolderFaults(t *testing.T) {
 		"few":          {map[string]int{"a": 12, "b": 9, "c": 3}, nil, "", `too few pictures (10 are the least): class "b" with 9, "c" with 3`, ""},
 		"only tested":  {map[string]int{"train/a": 12, "test/a": 3, "test/b": 10}, nil, "", `no picture to train on: class "b" with 0`, ""},
 		"loose":        {ok, map[string][]byte{"x.png": whole}, "", "x.png: lies in no folder of a class; mend", "files left out because they cannot be used: 1; the first: x.png: lies in no folder of a class"},
-		"empty":        {ok, map[string][]byte{"a/x.png": nil, "b/x.png": nil, "b/y.png": nil}, "", "a/x.png: is empty (and 2 more files cannot be used); mend or remove them", "cannot be used: 3;"},
+		"empty":        {ok, map[string][]byte{"a/x.png": nil, "b/x.png": nil, "b/y.png": nil}, "", "a/x.png: is empty (and at least 2 more files cannot be used); mend or remove them", "cannot be used: 3;"},
 		"text":         {ok, map[string][]byte{"a/x.png": []byte("no picture")}, "", "a/x.png: is no picture of a kind that can be read", "cannot be used: 1;"},
 		"head cut":     {ok, map[string][]byte{"a/x.png": whole[:20]}, "", "a/x.png: ends in the middle of the picture (truncated)", "cannot be used: 1;"},
-		"cut":          {ok, map[string][]byte{"a/x.png": whole[:len(whole)-30], "b/x.png": whole[:80]}, "", "(and 1 more file cannot be used)", "cannot be used: 2;"},
+		"cut":          {ok, map[string][]byte{"a/x.png": whole[:len(whole)-30], "b/x.png": whole[:80]}, "", "(and at least 1 more file cannot be used)", "cannot be used: 2;"},
 		"damaged":      {ok, map[string][]byte{"a/x.png": slices.Replace(slices.Clone(whole), 60, 61, whole[60]^1)}, "", "a/x.png: is damaged: png: invalid format", "cannot be used: 1;"},
 		"bomb":         {ok, map[string][]byte{"a/x.png": bomb}, "", "a/x.png: has 60000×2 pixels, 50 million in all and 20000 on a side are the most", "cannot be used: 1;"},
 		"heic":         {ok, map[string][]byte{"a/x.HEIC": whole}, "", "a/x.HEIC: the kind .HEIC cannot be read: convert it to PNG or JPEG", "cannot be used: 1;"},
@@ -254,7 +254,7 @@ func TestFolderFaults(t *testing.T) {
 		"outside":        {ok, map[string][]byte{"l.csv": []byte("file,label\n../x.png,x\n/etc/passwd,y\n")}, "l.csv", "line 2: ../x.png: lies outside the folder", ""},
 		"not UTF-8":      {ok, map[string][]byte{"l.csv": []byte("file,label\na/000.png,\xe4\n")}, "l.csv", "line 2 is not UTF-8", ""},
 		"bad lines": {ok, map[string][]byte{"l.csv": []byte(rows("file,label,split\n", 0, 20, func(i int) string { return fmt.Sprintf("a/%03d.png,x,\nb/%03[1]d.png,y,\n", i) }) +
-			"a/000.png,y,\na/999.png,x,\na/001.png,,\na/002.png,x,tset\n")}, "l.csv", "l.csv line 42: a/000.png: line 2 says otherwise: x  (and 3 more files cannot be used)", "cannot be used: 4;"},
+			"a/000.png,y,\na/999.png,x,\na/001.png,,\na/002.png,x,tset\n")}, "l.csv", "l.csv line 42: a/000.png: line 2 says otherwise: x  (and at least 3 more files cannot be used)", "cannot be used: 4;"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := drawings(t, 8, 8, test.folders)

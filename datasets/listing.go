@@ -296,7 +296,7 @@ func (f faults) text() string {
 	case 1:
 		return f.first
 	case 2:
-		return f.first + " (and 1 more file cannot be used)"
+		return f.first + " (and at least 1 more file cannot be used)"
 	}
-	return fmt.Sprintf("%s (and %d more files cannot be used)", f.first, f.count-1)
+	return fmt.Sprintf("%s (and at least %d more files cannot be used)", f.first, f.count-1)
 }
