@@ -151,7 +151,7 @@ func TestPreferOnABoard(t *testing.T) {
 	// The energy of this board is not predicted: it is left out.
 	only := trial.Latency.On("pixel-3")
 	v = points(t, []trial.Metric{trial.Accuracy, only}, []float64{0.7, 1}, []float64{0.9, 4})
-	if p, err = v.pick(Choice{Prefer: "balanced"}); err != nil || !strings.Contains(p.why, "accuracy 75 %, latency on Google Pixel 3 25 %)") {
+	if p, err = v.pick(Choice{Prefer: "balanced"}); err != nil || !strings.Contains(p.why, "(preset balanced: accuracy 75 %, latency on Google Pixel 3 25 %)") {
 		t.Errorf("%v: %s", err, p.why)
 	}
 }

@@ -28,11 +28,12 @@ The options of the study are fixed when it is created; leave them out to go on w
 it. Training runs on a GPU where there is one.
 
 A language model is asked with --proposer openai (OpenAI, or any server that speaks
-its protocol) or --proposer gemini. Its key comes from the environment alone:
-OPENAI_API_KEY, or GEMINI_API_KEY or GOOGLE_API_KEY; a server on this machine needs
-none. OPENAI_BASE_URL and GEMINI_BASE_URL say where another server is, OPENAI_MODEL
-and GEMINI_MODEL which model is asked. LEMONADE_LLM_PRICE=0.25/2.00 sets its price
-(USD per million tokens of prompt and answer) where Lemonade knows none.`,
+its protocol) or --proposer gemini. Its key comes from the environment:
+OPENAI_API_KEY, or GEMINI_API_KEY or GOOGLE_API_KEY; where it is not there, you are
+asked for it, if you are there; a server on this machine needs none. OPENAI_BASE_URL
+and GEMINI_BASE_URL say where another server is, OPENAI_MODEL and GEMINI_MODEL which
+model is asked. LEMONADE_LLM_PRICE=0.25/2.00 sets its price (USD per million tokens
+of prompt and answer) where Lemonade knows none.`,
 		Example: `  lemonade discover first --data digits --trials 6
   lemonade discover tiny --data cifar10 --trials 20 --prefer deployment --limit model_size=1MB --want latency=5ms:high
   lemonade discover board --data cifar10 --trials 20 --limit latency@raspberry-pi-5=20ms --location FR

@@ -22,7 +22,8 @@
 // [Command] is the one table of commands: the terminal has them as "lemonade show
 // first", the kernel "Go (Lemonade)" as "%lemonade show first", and [Main] runs them
 // in a cell of any kernel. Most are a call as well: [Run], [Try], [Watch], [Show],
-// [Explain], [Compare], [Choose], [Rules], [Export] and [Begin].
+// [Explain], [Compare], [Choose], [Rules], [Export], [Import] and [Begin]. [Key] asks for
+// the key of a language model where it is missing.
 //
 // Choosing and beginning speak plain words, for people who are not experts; "lemonade
 // help glossary" has them beside those of the field. [Choose] says how it picks, and

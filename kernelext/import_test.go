@@ -254,6 +254,21 @@ func TestImportOlder(t *testing.T) {
 	}
 }
 
+// TestImportUnknownData brings in a study of pictures that are not here: it is shown,
+// and says what it lacks to go on.
+func TestImportUnknownData(t *testing.T) {
+	file, _ := bundled(t)
+	unpacked, _ := unzipped(t, file)
+	alter(t, unpacked, `UPDATE studies SET options = '{"data": "cats"}'`)
+	to := t.TempDir()
+	if out, err := run(t, "import", rezipped(t, unpacked, nil), "--studies", to); err != nil || !strings.Contains(out, "study cifar-first on cats: imported") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := run(t, "resume", "cifar-first", "--trials", "12", "--studies", to); err == nil || !strings.Contains(err.Error(), `"cats"`) {
+		t.Errorf("going on: %v\n%s", err, out)
+	}
+}
+
 // TestImportStrange shows a study whose values no search would have recorded.
 func TestImportStrange(t *testing.T) {
 	file, _ := bundled(t)
