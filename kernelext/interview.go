@@ -18,6 +18,10 @@ import (
 // interview puts the questions of [Begin] one by one, shows what the answers come to,
 // and begins where that is wished. Whoever interrupts it leaves, and nothing is begun.
 func interview(ctx context.Context, out io.Writer, put ask.Func, w Wishes, begin func(Start) error) error {
+	usual := w
+	if err := new(screen).fill(&usual); err != nil { // in a flag that no question is about
+		return err
+	}
 	s, err := putQuestions(ctx, out, put, w)
 	if err != nil {
 		return left(out, err)
@@ -59,7 +63,14 @@ func putQuestions(ctx context.Context, out io.Writer, put ask.Func, w Wishes) (s
 				return screen{}, err
 			}
 			with := w
-			if err = q.answer(&with, said); err == nil {
+			if err = q.answer(&with, said); err == nil && with.Recognise == folderAnswer {
+				with.Recognise, err = put(ctx, "The folder, which has a folder of pictures for each class: ", false)
+				if err != nil {
+					return screen{}, err
+				}
+				with.Recognise = "folder:" + with.Recognise
+			}
+			if err == nil {
 				err = new(screen).fill(&with)
 			}
 			if err == nil {
@@ -114,9 +125,6 @@ func (q question) answer(w *Wishes, said string) error {
 	}
 	switch q.flag {
 	case "recognise":
-		if said == folderAnswer {
-			return errors.New("write folder: and the path of the folder that has one for each class, such as folder:/home/me/pictures")
-		}
 		w.Recognise = said
 	case "where":
 		w.Where = said
