@@ -13,5 +13,23 @@
 // Lemonade kernel is built anew when the module's source has changed.
 //
 // [Ensure] prepares all that once, [Env.Execute] runs a notebook from its first
-// cell to its last without a browser, and [Env.Lab] opens JupyterLab.
+// cell to its last without a browser, [Env.Lab] opens JupyterLab, and [Env.Export]
+// writes the page of a notebook as it was saved there.
+//
+// # False successes
+//
+// A kernel counts some cells as good that have gone wrong, such as a shell command
+// that fails; Execute does not. What it looks at is in execute.py, and the tests have
+// a cell of each kind for both kernels.
+//
+// # Outputs in a repository
+//
+// [Keep] puts the outputs of an executed notebook into the notebook, as they are
+// without scripts, and [Fresh] tells whether they are still of its sources.
+//
+// # How long cells take
+//
+//	go test -run - -bench Cell -benchtime 1x ./kernelext/jupyter
+//
+// has a warm kernel run each of them seven times. FIGURES
 package jupyter

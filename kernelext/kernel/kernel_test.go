@@ -23,6 +23,7 @@ import (
 func studies(t *testing.T) {
 	t.Helper()
 	t.Setenv("LEMONADE_HOME", t.TempDir())
+	t.Setenv("LEMONADE_STUDIES", "")
 	for _, name := range []string{"first", "my second"} {
 		s, err := lemonade.Open(t.Context(), name, lemonade.Options{Data: "digits"})
 		if err != nil {

@@ -75,7 +75,7 @@ func run(gonb, source, file string) error {
 	}
 	p := &proxy{
 		session: rand.Text(), front: front, back: back, child: c, folder: folder,
-		tasks: make(chan func()), onControl: map[string]bool{}, end: make(chan struct{}),
+		tasks: make(chan func()), get: newAutoGet(source), onControl: map[string]bool{}, end: make(chan struct{}),
 	}
 	go p.prepare(ctx, source)
 	go p.obey(signals, parent)

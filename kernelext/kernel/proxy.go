@@ -21,6 +21,7 @@ type proxy struct {
 	asking    *question       // of GoNB, by the proxy itself
 	queue     []*request      // cells that wait; GoNB has one at a time
 	cell      *request        // that GoNB has, or nil
+	get       autoGet         // whether GoNB looks for what a cell imports
 	onControl map[string]bool // requests of the channel control that wait for their reply
 	folder    string          // of the kernel
 	keys      []string        // that were given in answer to a question, and are not to be seen again
@@ -283,6 +284,10 @@ func (p *proxy) fromStdin(m message) {
 // next gives GoNB the next cell.
 func (p *proxy) next() {
 	if p.cell != nil || p.asking != nil || len(p.queue) == 0 || p.ending {
+		return
+	}
+	if line := p.get.before(p.queue[0].Code); line != "" {
+		p.ask("execute_request", map[string]any{"code": line, "silent": true, "store_history": false, "allow_stdin": false}, func(string) { p.next() })
 		return
 	}
 	p.cell, p.queue = p.queue[0], p.queue[1:]

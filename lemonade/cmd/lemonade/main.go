@@ -1,6 +1,7 @@
 // Command lemonade discovers neural networks that fit a device, from a terminal.
 //
 //	lemonade notebook quickstart                       set up, run the notebook, write a page
+//	lemonade notebook                                  the notebooks that there are
 //	lemonade begin                                     four questions, a forecast, and the line that begins
 //	lemonade discover first --data digits --trials 6   run a study
 //	lemonade show first                                what it found
