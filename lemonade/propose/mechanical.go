@@ -125,8 +125,7 @@ func (r *Request) shrink(p *arch.Program, rng *rand.Rand) *arch.Program {
 // after it was made smaller.
 func (r *Request) exhausted(base *arch.Program) error {
 	if reason := r.broken(base); reason != "" {
-		return fmt.Errorf("no network was found that keeps the limits: of one that %d changes made smaller, %s; loosen the limit, or end the study",
-			tries, reason)
+		return fmt.Errorf("%s, even of a network that %d changes made smaller: loosen the limit, or end the study", reason, tries)
 	}
 	return fmt.Errorf("%d random changes gave no program that is new and keeps the limits: loosen a limit, or end the study", tries)
 }
