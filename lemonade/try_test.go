@@ -2,6 +2,7 @@ package lemonade_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestTryInterrupted(t *testing.T) {
 			o := quick
 			o.Dir, o.Evaluator = t.TempDir(), e
 			s := open(t, "mine", o)
-			if tr, err := s.Try(ctx, small, nil); err != context.Canceled || tr.State != trial.Running {
+			if tr, err := s.Try(ctx, small, nil); !errors.Is(err, context.Canceled) || tr.State != trial.Running {
 				t.Fatalf("trial %d is %s (%v), want it running and cancelled", tr.ID, tr.State, err)
 			}
 			e.cancel = nil
