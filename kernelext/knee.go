@@ -74,13 +74,12 @@ func (v View) preferring(name string) (objective.Objective, error) {
 	if err != nil {
 		return objective.Objective{}, fmt.Errorf("choose: prefer: %w", err)
 	}
-	for _, name := range v.Objective.Boards() {
-		board, err := device.Lookup(name)
+	if boards := v.Objective.Boards(); len(boards) > 0 { // the first: a preset knows of one device
+		board, err := device.Lookup(boards[0])
 		if err != nil {
 			return objective.Objective{}, fmt.Errorf("choose: prefer: %w", err)
 		}
 		wants = onBoard(wants, board)
-		break
 	}
 	o, err := objective.New(wants, nil)
 	if err != nil {

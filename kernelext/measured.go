@@ -60,6 +60,10 @@ func plusMinus(v, spread float64) string {
 	if spread < 2*math.Pow(10, power) {
 		decimals++
 	}
+	if decimals < -2 { // thousands: two digits of the spread
+		unit := math.Pow(10, float64(-decimals-1))
+		v, spread = math.Round(v/unit)*unit, math.Round(spread/unit)*unit
+	}
 	decimals = max(decimals, 0)
 	if decimals > 9 { // a spread of nothing but rounding
 		return strconv.FormatFloat(v, 'g', 3, 64) + " ± " + strconv.FormatFloat(spread, 'g', 1, 64)

@@ -37,9 +37,10 @@ func TestMeasured(t *testing.T) {
 		"in part":          {trial.InferenceEnergy, with(func(m *trial.Measurement) { m.Method = "nvml-counter+estimate" }), "≈ 3.4 mJ"},
 		"of a board": {trial.Latency.On("x"), trial.Measurement{Value: 12, Unit: "ms", Method: trial.MethodPredicted, Spread: of(0.5)},
 			"≈ 12.0 ± 0.5 ms"},
-		"weak":     {trial.InferenceEnergy, with(func(m *trial.Measurement) { m.Quality = "short" }), "3.4 mJ†"},
-		"fraction": {trial.TestAccuracy, trial.Measurement{Value: 0.465, Method: trial.MethodCounted, Spread: of(0.012)}, "46.5 ± 1.2 %"},
-		"count":    {trial.Params, trial.Measurement{Value: 95_000, Method: trial.MethodStatic}, "95.0 k"},
+		"thousands": {trial.Throughput, trial.Measurement{Value: 115_861, Unit: "samples/s", Method: "timed", Spread: of(31_285)}, "116000 ± 31000 samples/s"},
+		"weak":      {trial.InferenceEnergy, with(func(m *trial.Measurement) { m.Quality = "short" }), "3.4 mJ†"},
+		"fraction":  {trial.TestAccuracy, trial.Measurement{Value: 0.465, Method: trial.MethodCounted, Spread: of(0.012)}, "46.5 ± 1.2 %"},
+		"count":     {trial.Params, trial.Measurement{Value: 95_000, Method: trial.MethodStatic}, "95.0 k"},
 	} {
 		if got := measured(test.metric, trial.Metrics{test.metric: test.of}); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
