@@ -87,6 +87,7 @@ func TestNotebooks(t *testing.T) {
 		checkPage(t, page)
 		checkKept(t, path)
 		checkAlike(t, path, executed)
+		checkExercise(t, name, executed)
 	})
 }
 
