@@ -80,7 +80,7 @@ func TestKey(t *testing.T) {
 	ids := []string{
 		c.execute(keyCell), // needs nobody any more
 		c.execute("!echo it is $OPENAI_API_KEY"),
-		c.execute("import \"github.com/janpfeifer/gonb/gonbui\"\n%%\nfmt.Fprintln(os.Stderr, os.Getenv(\"OPENAI_API_KEY\"))\ngonbui.DisplayHTML(\"<b>\"+os.Getenv(\"OPENAI_API_KEY\"))"),
+		c.execute("import \"github.com/janpfeifer/gonb/gonbui\"\n%%\nfmt.Fprintln(os.Stderr, os.Getenv(\"OPENAI_API_KEY\"))\ngonbui.DisplayHTML(\"<b>\"+os.Getenv(\"OPENAI_API_KEY\"))\ngonbui.Sync()"),
 		c.execute("%%\npanic(os.Getenv(\"OPENAI_API_KEY\"))"),
 	}
 	all := ""
