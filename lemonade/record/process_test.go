@@ -56,6 +56,7 @@ func writeForEver(dir string) error {
 			return err
 		}
 		fmt.Println(id)
+		time.Sleep(time.Millisecond) // SQLite's waiting is not fair: leave other writers a gap
 	}
 }
 
@@ -188,7 +189,7 @@ func TestReadWhileWriting(t *testing.T) {
 	for id := 1; time.Now().Before(end); id++ {
 		x, _ := numbered(id)
 		save(t, s, "b", x)
-		time.Sleep(time.Millisecond) // SQLite's waiting is not fair: leave the other writer a gap
+		time.Sleep(time.Millisecond) // as there
 	}
 	close(stop)
 	wg.Wait()
