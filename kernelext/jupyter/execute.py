@@ -44,8 +44,10 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Those that run Go; a notebook that names none was written for the first.
 KERNELS = {"lemonade": "Go (Lemonade)", "gonb": "Go (gonb)"}
 
-# The page without the scripts that nbconvert takes from the network.
+# The page without the scripts that nbconvert takes from the network. It is light, and
+# pictures that follow the reader's theme are to be so with it.
 PAGE = """{% extends 'lab/index.html.j2' %}
+{% block html_head_css %}{{ super() }}<style>:root{color-scheme:light}</style>{% endblock %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}

@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 SECOND = 1000  # of Playwright's times
 SOON = 60 * SECOND  # for what takes a moment, on a machine that is busy with other tests
-LONG = 300 * SECOND  # for what trains networks
+LONG = 600 * SECOND  # for what trains networks
 
 # The chart in a box, of ECharts itself: its init returns the one that is there.
 CHART = "box => box?.querySelector('[_echarts_instance_]') && window.lemonadePage.echarts.init(box.firstElementChild)"
@@ -55,6 +55,16 @@ TIP = """() => [...document.body.children].filter(e => e.style.position === 'abs
 # A still picture is there when the browser has understood it.
 STILLS = "all => all.map(i => [i.alt, i.complete && i.naturalWidth > 0, i.clientWidth, i.clientHeight])"
 
+# The colours of a picture's corner and of what is behind it.
+PAPER = """img => {
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  context.drawImage(img, 0, 0);
+  let behind = img;
+  while (behind && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+  return [`rgb(${[...context.getImageData(2, 2, 1, 1).data].slice(0, 3).join(', ')})`, behind ? getComputedStyle(behind).backgroundColor : 'rgb(255, 255, 255)'];
+}"""
+
 # Keeps what the live view shows whenever that changes.
 WATCH = f"""within => {{
   const notebook = document.querySelector(within);
@@ -68,6 +78,13 @@ WATCH = f"""within => {{
     if (Object.keys(view).some(k => view[k] !== last?.[k])) window.views.push({{ at: performance.now() / 1000, ...view }});
   }}).observe(notebook, {{ subtree: true, childList: true, characterData: true, attributes: true }});
 }}"""
+
+# Whether the last cell has ended, or what is wrong with one.
+END = """within => {
+  const all = [...document.querySelectorAll(within + ' .jp-CodeCell')];
+  const wrong = document.querySelector(within + ' [data-mime-type="application/vnd.jupyter.error"]');
+  return wrong?.textContent || (/\\d/.test(all.at(-1).querySelector('.jp-InputPrompt').textContent) && 'end');
+}"""
 
 SECRET = "sk-typed-" + "0123456789-by-hand"  # in halves, so that no file holds it
 
@@ -153,6 +170,8 @@ def still(page, within, least):
         expect(there, f"the browser does not understand the picture {alt!r}")
         expect(width > 400 and height > 100, f"the picture {alt!r} is {width} × {height}")
     expect(not page.query_selector(f"{within} canvas"), "a chart was drawn by script")
+    picture, paper = page.locator(f"{within} img[alt*=' against ']").first.evaluate(PAPER)
+    expect(picture == paper, f"a picture on {picture} stands on {paper}")
     table = page.locator(f"{within} table", has_text="accuracy").first
     table.scroll_into_view_if_needed()
     text = table.inner_text()
@@ -170,19 +189,15 @@ class Lab:
         self.browser, self.url, self.folder = browser, url, folder
         self.page = None
 
-    def open(self, notebook, kernel=True):
+    def open(self, notebook):
         if self.page:
             self.page.context.close()
         self.page = self.browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
         self.page.goto(self.at("lab/tree/" + notebook) + "&reset", timeout=2 * SOON)
         self.page.wait_for_selector(f"{self.within} .jp-Notebook .jp-Cell", timeout=2 * SOON)
         self.page.keyboard.press("Control+b")  # the files aside
-        if kernel:
-            self.idle()
-        return self.page
-
-    def idle(self):
         self.page.wait_for_selector('#jp-main-statusbar :text("Go (Lemonade) | Idle")', timeout=2 * SOON)
+        return self.page
 
     def at(self, path):
         """The address of a path, with the token."""
@@ -243,11 +258,9 @@ def live_view(lab):
     page.evaluate(WATCH, lab.within)
     began = time.monotonic()
     lab.menu("Run", "runmenu:run-all")
-    lab.ended(page.locator(f"{lab.within} .jp-CodeCell").last, LONG)
+    outcome = until(page, END, lab.within, "the last cell", LONG)
     took = time.monotonic() - began
-    for wrong in ('[data-mime-type="application/vnd.jupyter.error"]', '[data-mime-type="application/vnd.jupyter.stderr"]'):
-        for text in page.locator(f"{lab.within} .jp-OutputArea-output{wrong}").all_text_contents():
-            expect(False, "a cell says:", text)
+    expect(outcome == "end", "a cell has failed:", outcome)
     views = [v for v in page.evaluate("window.views") if v["running"]]
     expect(len(views) > 5, f"the live view changed {len(views)} times while it ran")
     drawn = sorted({v["trials"] for v in views})
