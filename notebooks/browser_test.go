@@ -127,7 +127,7 @@ func newBrowser(t *testing.T) *browser {
 	venv := filepath.Join(dir, "test", strings.ReplaceAll(playwright, "==", "-"))
 	b.python = filepath.Join(venv, "bin", "python")
 	if exec.Command(b.python, "-c", "import playwright.sync_api").Run() != nil {
-		t.Logf("installing %s (150 MB, once)", playwright)
+		t.Logf("installing %s (190 MB, once)", playwright)
 		for _, args := range [][]string{
 			{"python3", "-m", "venv", "--clear", venv},
 			{b.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", playwright},

@@ -119,24 +119,44 @@ def until(page, script, arg, what, timeout=SOON):
     try:
         return page.wait_for_function(script, arg=arg, timeout=timeout, polling=100).json_value()
     except Exception as e:
-        raise AssertionError(f"waited {timeout // SECOND} s for {what}: {str(e).splitlines()[0]}") from None
+        raise AssertionError(f"waited {timeout / SECOND:.0f} s for {what}: {str(e).splitlines()[0]}") from None
 
 
-def mark(page, chart):
-    """The trial whose mark has most room around it, and the place of that."""
-    page.evaluate("id => document.getElementById(id).scrollIntoView({block: 'center'})", chart)
-    page.mouse.move(1, 1)
-    marks = until(page, f"id => {{ const all = ({MARKS})(id); return Object.keys(all).length && all }}", chart, "marks of trials in the chart")
-    room = lambda n: min([abs(marks[n][0] - x) + abs(marks[n][1] - y) for m, (x, y) in marks.items() if m != n], default=0)
-    best = max(marks, key=room)
-    return best, marks[best]
+def marks(page, chart):
+    """Where the marks are, once the page around the chart does not move any more."""
+    all, before, began = {}, None, time.monotonic()
+    while not all or all != before:
+        expect(time.monotonic() - began < SOON / SECOND, "there is no mark in the chart, or the page does not come to rest:", all)
+        page.evaluate("id => document.getElementById(id).scrollIntoView({block: 'center'})", chart)
+        page.wait_for_timeout(300)
+        all, before = page.evaluate(MARKS, chart), all
+    return all
+
+
+def at_mark(page, chart, do, seen, arg, what):
+    """Does something at the mark with most room around it, until a script returns what
+    is to be seen then. Once more where the page has moved meanwhile, as it does while
+    JupyterLab still draws other cells."""
+    for _ in range(5):
+        all = marks(page, chart)
+        room = lambda n: min([abs(all[n][0] - x) + abs(all[n][1] - y) for m, (x, y) in all.items() if m != n], default=0)
+        trial = max(all, key=room)
+        page.mouse.move(1, 1)
+        do(*all[trial])
+        try:
+            return trial, until(page, seen, arg, f"{what} of trial {trial}", SOON / 5)
+        except AssertionError:
+            if marks(page, chart) == all:
+                raise
+    raise AssertionError("the page does not come to rest")
 
 
 def hover(page, chart):
-    trial, (x, y) = mark(page, chart)
-    page.mouse.move(x - 3, y)
-    page.mouse.move(x, y)
-    text = until(page, TIP, None, f"what the mark of trial {trial} tells")
+    def move(x, y):
+        page.mouse.move(x - 3, y)
+        page.mouse.move(x, y)
+
+    trial, text = at_mark(page, chart, move, TIP, None, "what is told")
     for what, pattern in {
         "the trial": rf"^trial {trial} · complete · rulebook",
         "the program": r"def network\(",
@@ -149,9 +169,7 @@ def hover(page, chart):
 
 
 def click(page, chart):
-    trial, (x, y) = mark(page, chart)
-    page.mouse.click(x, y)
-    text = until(page, "id => document.getElementById(id + '-card').innerText", chart, f"the card of trial {trial}")
+    trial, text = at_mark(page, chart, page.mouse.click, "id => document.getElementById(id + '-card').innerText", chart, "the card")
     for want in (f"trial {trial}", "def network(", "accuracy", "counted", "±"):
         expect(want in text, f"the card lacks {want!r}:\n{text}")
     return text.replace("\n", " ")[:200]
