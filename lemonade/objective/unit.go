@@ -69,7 +69,7 @@ func parseValue(m trial.Metric, s string) (float64, error) {
 	var names []string
 	for _, u := range unitsOf(m) {
 		if u.name == name {
-			return v * u.factor, nil
+			return strconv.ParseFloat(strconv.FormatFloat(v*u.factor, 'g', 15, 64), 64) // 40 mWh is 4e-05 kWh, not 3.9999999999999996e-05
 		}
 		names = append(names, u.name)
 	}

@@ -86,6 +86,9 @@ func TestParseLimit(t *testing.T) {
 	if m != trial.ModelSize || v != 1e6 || err != nil {
 		t.Errorf("got %v %v %v", m, v, err)
 	}
+	if _, v, err := ParseLimit("training_energy=40mWh"); err != nil || v != 4e-5 {
+		t.Errorf("40 mWh are %v kWh (%v)", v, err)
+	}
 	for s, want := range map[string]string{
 		"model_size":     `limit "model_size": the value is missing; write it as model_size=1MB`,
 		"modelsize=1MB":  `limit "modelsize=1MB": there is no metric "modelsize"; did you mean model_size?`,
