@@ -210,6 +210,14 @@ func bundleReadme(v View, s stored, file string) string {
 	if cards := v.cardsText(" --studies ."); cards != "" {
 		fmt.Fprintf(&b, "```\n%s```\n\n", cards)
 	}
+	asked := ""
+	if s.Model != "" {
+		asked = `A language model is asked, and answers otherwise each time. What it may use and how it
+is called are no part of the study: add --max-cost, --max-tokens or --max-calls, and
+for a slow model --llm-timeout, such as 20m.
+
+`
+	}
 	fmt.Fprintf(&b, `The commands are run in this folder, with [Lemonade](https://%s).
 
 ## Look at it
@@ -233,10 +241,10 @@ with the zip itself. After that no command needs --studies.
 
     %s
 
-The data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
+%sThe data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
 long as the measurements lead to the same commands; energies and times are those of
 the machine that it runs on.
-`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), s.Fingerprint)
+`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), asked, s.Fingerprint)
 	weights := ""
 	if slices.ContainsFunc(v.Trials, func(t trial.Trial) bool { return t.Weights != "" }) {
 		weights = "| weights/ | the trained weights of the networks on the front, in safetensors |\n"

@@ -23,6 +23,7 @@ const (
 type chart struct {
 	Name        string // one word, for the files that it is saved as
 	Title, Note string // a line each
+	Hint        string // what a hand can do, which goes behind the note where scripts run
 	X, Y        axis
 	Series      []series
 	Left        int    // pixels beside the frame; 0 where the usual margin does

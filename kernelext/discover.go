@@ -51,9 +51,9 @@ func resumeCommand() *cobra.Command {
 		Short: "Go on with the study NAME, which exists",
 		Long: `Go on with the study NAME, which exists: --trials is the total. A trial that was
 interrupted is run again, under its own number. The options of the study are
-stored; the caps of a language model are not, and are given again.`,
+stored; how a language model is called, and its caps, are not, and are given again.`,
 		Example: "  lemonade resume first --trials 12\n  lemonade resume cifar --trials 40 --stop-after 1h --max-cost 0.50",
-	}, []*pflag.FlagSet{groups[groupRun], groups[groupCaps]}, read)
+	}, []*pflag.FlagSet{groups[groupRun], groups[groupCalls], groups[groupCaps]}, read)
 }
 
 // runCommand completes a command that runs a study.
@@ -80,8 +80,8 @@ func runCommand(c *cobra.Command, groups []*pflag.FlagSet, read func() (lemonade
 	}
 	if c.Flag("data") != nil {
 		studyChoices(c)
-		choices(c, "llm-format", "json", "fenced")
 	}
+	choices(c, "llm-format", "json", "fenced")
 	return c
 }
 

@@ -29,7 +29,7 @@ func usage(c *cobra.Command, groups []*pflag.FlagSet) error {
 }
 
 // Where discoverFlags has its groups.
-const groupRun, groupStudy, groupMeasure, groupCaps = 0, 1, 2, 4
+const groupRun, groupStudy, groupMeasure, groupCalls, groupCaps = 0, 1, 2, 4, 5
 
 // discoverFlags returns the flags, a set for each heading, and what reads them once
 // they are parsed.
@@ -79,13 +79,15 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.Float64Var(&o.Measure.Carbon.Intensity, "carbon-intensity", 0, "`G` of CO2e per kWh, in place of the country's (default LEMONADE_CARBON_INTENSITY)")
 	f.Float64Var(&o.Measure.Carbon.PUE, "pue", 0, "`PUE`: power usage effectiveness of the building, 1 or more (default LEMONADE_PUE, else 1)")
 
-	f = group("The language model")
+	f = group("The language model, fixed with the study")
 	f.StringVar(&o.LLM.Model, "model", "", "`NAME` of the model (default OPENAI_MODEL or GEMINI_MODEL, else "+defaultModels()+")")
 	f.Float64Var(&temperature, "temperature", 0, "`T` from 0 to 2, where the model takes one: how freely it answers (default OPENAI_TEMPERATURE or GEMINI_TEMPERATURE, else 1)")
+	f.IntVar(&lag, "lag", 0, "`0|1`: the next network is asked for after one is trained, or meanwhile (default 0 for a model on this machine, else 1)")
+
+	f = group("How the language model is called, given anew with each run")
 	f.StringVar(&o.LLM.Format, "llm-format", "", "`json|fenced`: an answer under a schema, or one with the program between fences (default json at the provider's own endpoint, else fenced)")
 	f.Float64Var(&o.LLM.Rate, "llm-rate", 0, "`N` calls per minute at most (default no limit)")
 	f.DurationVar(&o.LLM.Timeout, "llm-timeout", 0, "`TIME` that one answer may take, such as 20m of a slow machine; all those of a round may take three times that (default 5m)")
-	f.IntVar(&lag, "lag", 0, "`0|1`: the next network is asked for after one is trained, or meanwhile (default 0 for a model on this machine, else 1)")
 
 	f = group("What the language model may use in all, earlier runs of the study and calls in flight included")
 	f.Float64Var(&o.LLM.Cap.Dollars, "max-cost", 0, "`USD` at most; needs a model whose price is known (default no cap)")

@@ -19,7 +19,7 @@ const dimsMost = 11
 func (v View) parallel() chart {
 	c := chart{
 		Name: "parallel", view: v, Title: "all metrics of each trial",
-		Note: "On every axis up is better. Drag along axes to choose ranges; a click on an axis lets its range go.",
+		Note: "On every axis up is better.", Hint: "Drag along axes to choose ranges; a click on an axis lets its range go.",
 	}
 	var shown trial.History
 	for _, t := range v.Trials {
@@ -229,6 +229,11 @@ func (c chart) drawParallel(b *strings.Builder) {
 		fmt.Fprintf(b, `<path d="M%.1f %dV%d" stroke="%s"/>`, x(i), top, bottom, edged)
 		for _, v := range a.ticks() {
 			fmt.Fprintf(b, `<path d="M%.1f %.1fh-4" stroke="%s"/>`, x(i), y(i, v), edged)
+		}
+	}
+	fmt.Fprintf(b, `<g stroke="%s" stroke-width="3" paint-order="stroke">`, paper) // keeps texts legible on the lines
+	for i, a := range c.Dims {
+		for _, v := range a.ticks() {
 			text(b, x(i)-6, y(i, v)+4, "end", 11, black, "", a.label(v))
 		}
 		lines := named(a)
@@ -236,4 +241,5 @@ func (c chart) drawParallel(b *strings.Builder) {
 			text(b, x(i), float64(top-12-13*(len(lines)-1-n)), "middle", 11, black, "", line)
 		}
 	}
+	b.WriteString(`</g>`)
 }

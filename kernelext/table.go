@@ -21,6 +21,9 @@ type column struct {
 	method string       // of the metric, as the study has it
 }
 
+// reasonName heads the column of texts.
+const reasonName = "commands or reason"
+
 // columns of the table: the identity, what was measured, and why.
 func (v View) columns() []column {
 	all := []column{
@@ -42,7 +45,7 @@ func (v View) columns() []column {
 			add(words(m), m)
 		}
 	}
-	return append(all, column{name: "commands or reason", cell: func(t trial.Trial) string {
+	return append(all, column{name: reasonName, cell: func(t trial.Trial) string {
 		if t.Reason != "" {
 			return clip(firstLine(t.Reason), 70)
 		}
@@ -162,7 +165,8 @@ func aligned(rows [][]string, right func(column int) bool) string {
 // htmlTable is the trials as an HTML table, with what there is to mind about it.
 func (v View) htmlTable(columns []column) string {
 	var b strings.Builder
-	b.WriteString(`<table style="border-collapse:collapse;font-size:12px;margin:8px 0"><tr>`)
+	// It scrolls where it is wider than the page.
+	b.WriteString(`<div style="overflow-x:auto;margin:8px 0"><table style="border-collapse:collapse;font-size:12px;margin:0"><tr>`)
 	align := func(c column) string {
 		if c.right {
 			return "right"
@@ -184,12 +188,14 @@ func (v View) htmlTable(columns []column) string {
 			wrap := "pre-wrap"
 			if c.right {
 				wrap = "pre"
+			} else if c.name == reasonName {
+				wrap = "pre-wrap;min-width:160px"
 			}
 			fmt.Fprintf(&b, `<td%s style="text-align:%s;padding:3px 8px;white-space:%s">%s</td>`, titled(title), align(c), wrap, html.EscapeString(c.cell(t)))
 		}
 		b.WriteString(`</tr>`)
 	}
-	fmt.Fprintf(&b, `</table><div style="font-size:12px;opacity:.7;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
+	fmt.Fprintf(&b, `</table></div><div style="font-size:12px;opacity:.7;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
 	for _, note := range v.notes() {
 		fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div>`, html.EscapeString(note))
 	}

@@ -400,6 +400,11 @@ func TestReplay(t *testing.T) {
 	if diff := cmp.Diff(rows(s.Trials()), rows(again.Trials())); diff != "" {
 		t.Errorf("the replay differs (-source +again):\n%s", diff)
 	}
+	for i, tr := range s.Trials() {
+		if got := again.Trials()[i].Proposer; got != "replay of "+tr.Proposer {
+			t.Errorf("trial %d of %s is replayed by %q", tr.ID, tr.Proposer, got)
+		}
+	}
 	if spent := again.Trials().Spent(); spent.Calls != 0 {
 		t.Errorf("the replay says it spent %+v", spent)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -249,10 +250,24 @@ func (d *round) ask(ctx context.Context, p propose.Proposer, first, last int) er
 
 func isReplay(p propose.Proposer) bool { _, ok := p.(propose.Replayer); return ok }
 
+// by is who gives the answer of a turn: of a replay, with the one that it repeats.
+func (d *round) by(p propose.Proposer, turn int) string {
+	if !isReplay(p) {
+		return p.Name()
+	}
+	t, _ := d.recorded.ByID(d.ID)
+	for _, a := range slices.Backward(t.Attempts) {
+		if a.Turn == turn {
+			return replay + " of " + strings.TrimPrefix(a.Proposer, replay+" of ")
+		}
+	}
+	return p.Name()
+}
+
 // answered records the outcome of one turn, and accepts the program where it is
 // good. It reports whether asking again in this round would be in vain.
 func (d *round) answered(ctx context.Context, p propose.Proposer, turn int, proposal propose.Proposal, err error) (gone bool, fault error) {
-	a := trial.Attempt{Turn: turn, Proposer: p.Name(), State: trial.Invalid, Program: proposal.Source, Plan: proposal.Plan, Exchange: proposal.Exchange}
+	a := trial.Attempt{Turn: turn, Proposer: d.by(p, turn), State: trial.Invalid, Program: proposal.Source, Plan: proposal.Plan, Exchange: proposal.Exchange}
 	var program *arch.Program
 	if err != nil {
 		a.Reason = err.Error()
@@ -272,7 +287,7 @@ func (d *round) answered(ctx context.Context, p propose.Proposer, turn int, prop
 	}
 	d.Attempts = append(d.Attempts, a)
 	if a.State == trial.Complete {
-		if err := d.accept(p.Name(), program); err != nil {
+		if err := d.accept(a.Proposer, program); err != nil {
 			return false, err
 		}
 		if err := d.save(ctx, d.Trial); err != nil {

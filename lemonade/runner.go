@@ -27,6 +27,7 @@ type runner struct {
 	rules     *expert.RuleBook
 	proposer  propose.Proposer
 	fallback  propose.Proposer // the rule book, where it is not the proposer itself
+	recorded  trial.History    // of the study that is replayed
 	outage    atomic.Bool      // of the proposer, in the latest round
 	parser    evaluate.Parser
 	evaluator evaluate.Evaluator
@@ -167,7 +168,7 @@ func (r *runner) useRecord(ctx context.Context) (err error) {
 	if r.run.Trials > done {
 		return fmt.Errorf("trials: %d are more than the %d finished ones of study %q, which is replayed", r.run.Trials, done, r.settings.Replay)
 	}
-	r.proposer = propose.NewReplay(recorded)
+	r.recorded, r.proposer = recorded, propose.NewReplay(recorded)
 	r.evaluator = evaluate.Recorded(recorded, evaluate.Description{Engine: "recorded"})
 	r.engine = r.evaluator.Describe().Engine
 	_, err = r.openLocal(ctx, evaluate.Options{ParseOnly: true})
