@@ -17,7 +17,7 @@ import (
 
 // The layout of the gallery in pixels.
 const (
-	galleryColumns = 5
+	galleryColumns = 4
 	gallerySide    = 64  // a small picture's longer side, at most
 	galleryWords   = 108 // room for the words beside a picture
 	galleryLeast   = 64  // height of a cell

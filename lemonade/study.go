@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,7 +105,11 @@ func (s *Study) notFound(ctx context.Context) error {
 	for _, other := range studies {
 		names = append(names, other.Name)
 	}
-	return fmt.Errorf("study %q in %s: %w (there are: %q): name its data to create it", s.name, s.dir, ErrNotFound, names)
+	there := "there is none"
+	if len(names) > 0 {
+		there = "there are " + strings.Join(names, ", ")
+	}
+	return fmt.Errorf("study %q in %s: %w (%s); a new one needs its data named", s.name, s.dir, ErrNotFound, there)
 }
 
 func (s *Study) load(stored record.Study) error {

@@ -88,11 +88,16 @@ func ReadNotebook(path string) (n Notebook, err error) {
 	return n, nil
 }
 
-// plain takes Markdown's marks out of a text.
-var plain = strings.NewReplacer("**", "", "*", "", "`", "")
+var (
+	marks = strings.NewReplacer("**", "", "*", "", "`", "")
+	link  = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
+)
+
+// plain takes Markdown's marks out of a text, and leaves the texts of its links.
+func plain(markdown string) string { return marks.Replace(link.ReplaceAllString(markdown, "$1")) }
 
 // sentence is the end of one.
-var sentence = regexp.MustCompile(`[.?!:](?:\s|$)`)
+var sentence = regexp.MustCompile(`[.?!](?:\s|$)`)
 
 // head returns the first heading of a text in Markdown, and the first sentence
 // after it.
@@ -100,14 +105,14 @@ func head(markdown string) (title, about string) {
 	for part := range strings.SplitSeq(markdown, "\n\n") {
 		part = strings.TrimSpace(part)
 		if heading, rest, _ := strings.Cut(part, "\n"); strings.HasPrefix(heading, "# ") && title == "" {
-			title, part = plain.Replace(strings.TrimSpace(heading[2:])), strings.TrimSpace(rest)
+			title, part = plain(strings.TrimSpace(heading[2:])), strings.TrimSpace(rest)
 		}
 		if part == "" || strings.HasPrefix(part, "#") || strings.HasPrefix(part, "|") {
 			continue
 		}
-		about = plain.Replace(strings.Join(strings.Fields(part), " "))
+		about = plain(strings.Join(strings.Fields(part), " "))
 		if end := sentence.FindStringIndex(about); end != nil {
-			about = strings.TrimRight(about[:end[0]+1], ":")
+			about = about[:end[0]+1]
 		}
 		return title, about
 	}

@@ -17,7 +17,7 @@ func TestReadNotebook(t *testing.T) {
 		{"nothing", "", Notebook{}},
 		{"title alone", "# One *word*", Notebook{Title: "One word"}},
 		{"text at once", "# A lesson\nWhat is `x`? It is shown.", Notebook{Title: "A lesson", About: "What is x?"}},
-		{"no end", "# A lesson\n\n![picture](a.png) of\nno end", Notebook{Title: "A lesson", About: "![picture](a.png) of no end"}},
+		{"no end", "# A lesson\n\n![picture](a.png) of\n[a link](b.html) without end", Notebook{Title: "A lesson", About: "picture of a link without end"}},
 		{"no table", "# A lesson\n\nSee. Settings are for later.\n\n", Notebook{Title: "A lesson", About: "See."}},
 		{
 			"settings", "# A lesson\n\nAbout **0.5 percent** of it.\n\n| `LEMONADE_OTHER` | a table before | |\n\n**Settings**, by environment:\n\n" +

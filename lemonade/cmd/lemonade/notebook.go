@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -187,7 +188,7 @@ func listNotebooks(w io.Writer) error {
 			fmt.Fprintf(table, "\t%s\n", n.About)
 		}
 	}
-	fmt.Fprintln(table, "\nlemonade notebook NAME runs one, with --lab opens it")
+	fmt.Fprintln(table, "\nlemonade notebook NAME runs one, and with --lab it opens it.")
 	return table.Flush()
 }
 
@@ -197,6 +198,7 @@ func notebookFolder() (string, error) {
 	return filepath.Join(module, "notebooks"), err
 }
 
+// notebookNames are the module's notebooks, the one to begin with first.
 func notebookNames() (names []string, err error) {
 	dir, err := notebookFolder()
 	if err != nil {
@@ -206,6 +208,8 @@ func notebookNames() (names []string, err error) {
 	for _, p := range all {
 		names = append(names, strings.TrimSuffix(filepath.Base(p), ".ipynb"))
 	}
+	first := map[string]int{"quickstart": -1}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(first[a]-first[b], strings.Compare(a, b)) })
 	return names, err
 }
 
