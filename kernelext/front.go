@@ -1,6 +1,7 @@
 package kernelext
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"math"
@@ -51,13 +52,7 @@ func compareBy(m trial.Metric, a, b trial.Metrics) int {
 	if info, _ := m.Info(); info.Higher {
 		x, y = y, x
 	}
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return cmp.Compare(x, y)
 }
 
 // front is the view of a front's study with the trials of the front alone.
@@ -118,7 +113,7 @@ func pointsOf(from, to trial.Measurement) string {
 func (v View) frontColumns() []column {
 	var all []column
 	for _, c := range v.columns() {
-		if c.name != "state" && c.name != "commands or reason" {
+		if c.name != "state" && c.name != reasonName {
 			all = append(all, c)
 		}
 	}

@@ -21,7 +21,7 @@ type column struct {
 	method string       // of the metric, as the study has it
 }
 
-// reasonName heads the column of texts.
+// reasonName heads the column of how a trial ended.
 const reasonName = "commands or reason"
 
 // columns of the table: the identity, what was measured, and why.
@@ -180,7 +180,7 @@ func (v View) htmlTable(columns []column) string {
 	b.WriteString(`</tr>`)
 	for _, t := range v.Trials {
 		b.WriteString(`<tr>`)
-		for _, c := range columns {
+		for i, c := range columns {
 			title := c.hover(t)
 			if c.name == "trial" {
 				title = strings.Join(v.Objective.Differs(t.Metrics), "; ")
@@ -188,7 +188,7 @@ func (v View) htmlTable(columns []column) string {
 			wrap := "pre-wrap"
 			if c.right {
 				wrap = "pre"
-			} else if c.name == reasonName {
+			} else if i == len(columns)-1 { // of texts, which would be squeezed to a word a line
 				wrap = "pre-wrap;min-width:160px"
 			}
 			fmt.Fprintf(&b, `<td%s style="text-align:%s;padding:3px 8px;white-space:%s">%s</td>`, titled(title), align(c), wrap, html.EscapeString(c.cell(t)))
