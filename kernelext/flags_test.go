@@ -125,7 +125,7 @@ func TestResumeHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"trials": true, "stop-after": true, "studies": true, "max-cost": true, "max-calls": true, "data": false, "prefer": false, "model": false} {
+	for name, want := range map[string]bool{"trials": true, "stop-after": true, "studies": true, "max-cost": true, "max-calls": true, "llm-timeout": true, "data": false, "prefer": false, "model": false} {
 		if got := strings.Contains(out, "--"+name+" "); got != want {
 			t.Errorf("--%s is listed: %v, want %v in\n%s", name, got, want, out)
 		}

@@ -24,7 +24,10 @@ func commandLine(name string, o lemonade.Options, run lemonade.RunOptions) strin
 			line = append(line, "--"+name, shellWord(value))
 		}
 	}
-	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	number := func(v float64) string {
+		v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 12, 64), 64) // 40 mWh is 0.00004 kWh, and not quite
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
 	flag("data", o.Data)
 	flag("proposer", o.Proposer)
 	flag("prefer", o.Prefer)
