@@ -119,7 +119,7 @@ func TestOpenRefuses(t *testing.T) {
 		o    lemonade.Options
 		want []string
 	}{
-		{"missing", lemonade.Options{}, []string{`"missing"`, "fixed", "name its data"}},
+		{"missing", lemonade.Options{}, []string{`"missing"`, "fixed", "needs its data named"}},
 		{"new", lemonade.Options{Data: "digit"}, []string{"data", "digits", "cifar10"}},
 		{"new", lemonade.Options{Data: "digits", TrainSamples: 99999, Epochs: -1, Proposer: "oracle", Prefer: "cheap"}, []string{"train samples: 99999", "epochs: -1", `proposer: "oracle"`, "prefer"}},
 		{"new", lemonade.Options{Data: "digits", TrainSamples: 3}, []string{"fewer than the 10 classes"}},
