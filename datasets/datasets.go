@@ -48,14 +48,20 @@ import (
 // Task is what a set is for.
 type Task string
 
-// ImageClassification tells pictures apart.
-const ImageClassification Task = "image classification"
+// The tasks.
+const (
+	ImageClassification Task = "image classification" // tells pictures apart
+	TextClassification  Task = "text classification"  // tells texts apart, by their tokens
+)
 
 // DType is the type of a sample's values.
 type DType string
 
-// Uint8 is the type of pixels.
-const Uint8 DType = "uint8"
+// The types of values.
+const (
+	Uint8 DType = "uint8" // pixels
+	Int32 DType = "int32" // ids of tokens
+)
 
 // Info describes a data set. Its slices are shared: do not change them.
 type Info struct {
@@ -65,11 +71,12 @@ type Info struct {
 	Source     string   `json:"source,omitempty"` // address of the publisher's page
 	Task       Task     `json:"task"`
 	DType      DType    `json:"dtype"`
-	Shape      []int    `json:"shape"`       // of one image: height, width, channels
-	ClassNames []string `json:"class_names"` // by label
-	Train      int      `json:"train"`       // samples to fit and validate on
-	Test       int      `json:"test"`        // samples for a final
-	Validation int      `json:"validation"`  // samples of Train that validate; the rest is what can be fitted on
+	Shape      []int    `json:"shape"`                // of one image: height, width, channels; of a text: tokens
+	Vocabulary int      `json:"vocabulary,omitempty"` // token ids of a text: 0 is padding, 1 an unknown word
+	ClassNames []string `json:"class_names"`          // by label
+	Train      int      `json:"train"`                // samples to fit and validate on
+	Test       int      `json:"test"`                 // samples for a final
+	Validation int      `json:"validation"`           // samples of Train that validate; the rest is what can be fitted on
 
 	// Mean and Std are each channel's mean and standard deviation over Train,
 	// of pixels divided by 255. They are nil where only [Prepare] can measure them.

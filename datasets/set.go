@@ -8,7 +8,8 @@ import (
 
 // Split is a part of a set.
 type Split struct {
-	Images []byte  // Len × height × width × channels, 0..255
+	Images []byte  // Len × height × width × channels, 0..255; nil where the samples are texts
+	Tokens []int32 // Len × tokens, ids in [0, Info.Vocabulary), filled up with 0; nil where the samples are images
 	Labels []int32 // Len, each an index into [Info.ClassNames]
 }
 

@@ -93,7 +93,7 @@ func (d *round) begin(ctx context.Context) error {
 	d.State, d.Proposer, d.Started = trial.Waiting, d.proposer.Name(), time.Now()
 	advice, err := d.rules.Advise(expert.Input{
 		History: d.history, Objective: d.objective, Trial: d.ID, Recipe: d.recipe(), NoNiches: d.settings.without(Niches),
-		Task: expert.Task{Name: datasets.Short(d.info.Name), Input: d.info.Shape, Classes: len(d.info.ClassNames)},
+		Task: expert.Task{Name: datasets.Short(d.info.Name), Input: inputOf(d.info), Classes: len(d.info.ClassNames)},
 	})
 	if err != nil {
 		return fmt.Errorf("trial %d: the expert system: %w", d.ID, err)
@@ -326,7 +326,7 @@ func (d *round) reach(p propose.Proposer, err error) (gone bool) {
 func (d *round) request(turn int) propose.Request {
 	req := propose.Request{
 		Task: propose.Task{
-			Data: datasets.Short(d.info.Name), Title: d.info.Title, Input: d.info.Shape, Classes: len(d.info.ClassNames), ClassNames: d.info.ClassNames,
+			Data: datasets.Short(d.info.Name), Title: d.info.Title, Input: inputOf(d.info), Classes: len(d.info.ClassNames), ClassNames: d.info.ClassNames,
 			TrainSamples: d.settings.TrainSamples, Epochs: d.settings.Epochs,
 		},
 		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Recipe: d.recipe(),

@@ -243,7 +243,7 @@ func (r *runner) finished() bool {
 
 // parse runs a program, and sets the study's recipe where that is fixed.
 func (r *runner) parse(ctx context.Context, source string) (*arch.Program, error) {
-	program, err := r.parser.Parse(ctx, source, r.info.Shape, len(r.info.ClassNames))
+	program, err := r.parser.Parse(ctx, source, inputOf(r.info), len(r.info.ClassNames))
 	if fixed := r.recipe(); err == nil && fixed != nil {
 		program.Recipe = *fixed
 	}
@@ -255,9 +255,12 @@ func (r *runner) recipe() *arch.Recipe {
 	if r.settings.Recipe != fixedRecipe {
 		return nil
 	}
-	fixed := arch.DefaultRecipe
+	fixed := arch.RecipeFor(inputOf(r.info))
 	return &fixed
 }
+
+// inputOf returns what a network for the set reads.
+func inputOf(i datasets.Info) arch.Input { return arch.InputOf(i.Shape, i.Vocabulary) }
 
 // known returns the id of the trial that has the program's trial key, or 0.
 func (r *runner) known(p *arch.Program) int {

@@ -48,6 +48,7 @@ type call struct {
 	op     *Op
 	args   starlark.Tuple // positional ones that are not bound yet
 	inputs []int
+	mask   *int // the operand mask, where there is one
 	attrs  Attrs
 	share  string
 }
@@ -70,6 +71,9 @@ func (c *call) bindAndEmit(kwargs []starlark.Tuple) (starlark.Value, error) {
 				return nil, err
 			}
 		}
+	}
+	if c.mask != nil {
+		c.inputs = append(c.inputs, *c.mask)
 	}
 	switch c.op.Name {
 	case "depthwise_conv":
@@ -118,7 +122,25 @@ func (c *call) bindInputs(named map[string]starlark.Value) error {
 	for len(c.inputs) > 0 && len(c.inputs) < len(c.op.Inputs) { // key defaults to query, value to key
 		c.inputs = append(c.inputs, c.inputs[len(c.inputs)-1])
 	}
-	return nil
+	return c.bindMask(named)
+}
+
+// bindMask takes mask = m, or the tensor that follows the operands.
+func (c *call) bindMask(named map[string]starlark.Value) error {
+	if !c.op.Mask {
+		return nil
+	}
+	v, ok := named["mask"]
+	delete(named, "mask")
+	if !ok && len(c.args) > 0 && isTensorOrNone(c.args[0]) {
+		v, c.args = c.args[0], c.args[1:]
+	}
+	if v == nil || v == starlark.None {
+		return nil
+	}
+	i, err := c.tensorOf("mask", v)
+	c.mask = &i
+	return err
 }
 
 // takeNamed removes and returns an operand given by name.
@@ -210,7 +232,7 @@ func (c *call) bindPositional() error {
 		}
 	}
 	for k, v := range c.args {
-		if k >= len(c.op.Args) {
+		if k >= len(c.op.Args) || c.op.Args[k].Implied {
 			return fmt.Errorf("has too many arguments, the last being %s; write %s", describe(c.args[len(c.args)-1]), c.op.Signature())
 		}
 		if err := c.bind(&c.op.Args[k], v); err != nil {
@@ -235,7 +257,7 @@ func (c *call) bindNamed(name string, v starlark.Value) error {
 		return nil
 	}
 	arg := c.op.arg(name)
-	if arg == nil {
+	if arg == nil || arg.Implied {
 		return fmt.Errorf("has no argument %q%s; write %s", name, foreignArgument(c.op, name), c.op.Signature())
 	}
 	if _, ok := c.attrs[arg.Name]; ok {

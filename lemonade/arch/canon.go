@@ -272,7 +272,7 @@ func (c *canon) leaf(order []int, colour []uint64) leaf {
 }
 
 func (c *canon) network(g *graph, l leaf) *Network {
-	n := &Network{Language: Language, Input: g.input, Classes: g.classes}
+	n := &Network{Language: Language, Input: g.input, Vocabulary: g.vocabulary, Classes: g.classes}
 	shares := map[string]string{}
 	for k, i := range l.order {
 		node := c.nodes[i]

@@ -15,10 +15,11 @@ func isImage(x Shape) error {
 	err := fmt.Errorf("needs an image [H W C], got %v", x)
 	switch {
 	case len(x) == 2:
+		err = fmt.Errorf("%w; for a sequence there are conv1d, max_pool1d and avg_pool1d", err)
 		if side := int(math.Sqrt(float64(x[0]))); side*side == x[0] {
-			return fmt.Errorf("%w; write reshape(x, [%d, %d, %d]) first", err, side, side, x[1])
+			return fmt.Errorf("%w; or write reshape(x, [%d, %d, %d]) first", err, side, side, x[1])
 		}
-		return fmt.Errorf("%w; reshape it to three axes first", err)
+		return fmt.Errorf("%w; or reshape it to three axes first", err)
 	case len(x) == 1:
 		return fmt.Errorf("%w; use it before flatten or global pooling, or dense here", err)
 	}

@@ -101,7 +101,7 @@ func (n *Network) peakElements() int64 {
 	live, peak := int64(0), int64(0)
 	for i := range n.Nodes {
 		live = satAdd(live, n.activation(i))
-		peak = max(peak, live)
+		peak = max(peak, satAdd(live, n.scratch(i)))
 		for _, j := range dead[i] {
 			live -= n.activation(j)
 		}
@@ -117,6 +117,15 @@ func (n *Network) activation(i int) int64 {
 		return 0
 	}
 	return elements(n.Nodes[i].Shape)
+}
+
+// scratch is the number of elements that node i keeps while it runs.
+func (n *Network) scratch(i int) int64 {
+	node := n.Nodes[i]
+	if op := opIndex[node.Op]; op.scratch != nil {
+		return op.scratch(inputShapes(n.Nodes, node), node.Attrs)
+	}
+	return 0
 }
 
 // short prints a count as 1.2 million.

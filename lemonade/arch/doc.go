@@ -20,8 +20,9 @@
 // # Shapes
 //
 // A [Shape] is that of one sample: the batch axis is never written. Images are
-// [H W C], sequences [T C], vectors [C]. Axes are counted without the batch
-// axis; negative ones from the end. Operators broadcast as in numpy: shapes are
+// [H W C], sequences [T C], vectors [C]. A text is [Tokens], ids [T] that
+// embedding turns into a sequence and token_mask into a mask [T]; nothing else
+// reads them. Axes are counted without the batch axis; negative ones from the end. Operators broadcast as in numpy: shapes are
 // aligned at the right, and axes of size 1 stretch.
 //
 // # Operations

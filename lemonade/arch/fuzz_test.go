@@ -15,7 +15,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil || len(files) == 0 {
 		f.Fatal("no programs", err)
 	}
-	for _, name := range append(files, "testdata/errors.txt") {
+	for _, name := range append(files, "testdata/errors.txt", "testdata/errors_text.txt") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
@@ -29,7 +29,11 @@ func FuzzParse(f *testing.F) {
 		if len(source) > 4096 || strings.Contains(source, "000000") {
 			return // memory is the caller's business
 		}
-		p, err := Parse(source, Shape{32, 32, 3}, 10)
+		var input Input = Shape{32, 32, 3}
+		if strings.Contains(source, "embedding") || strings.Contains(source, "token_mask") {
+			input = Tokens{64, 100}
+		}
+		p, err := Parse(source, input, 10)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "model.star:") {
 				t.Errorf("the error names no place: %v", err)
@@ -40,7 +44,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		printed := Print(p.Network, p.Recipe)
-		again, err := Parse(printed, Shape{32, 32, 3}, 10)
+		again, err := Parse(printed, input, 10)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, printed)
 		}
@@ -65,6 +69,7 @@ func FuzzNetworkJSON(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte(`{"language":1,"input":[8],"classes":2,"nodes":[{"op":"input","shape":[8]},{"op":"dense","inputs":[0],"attrs":{"units":2},"shape":[2]}]}`))
+	f.Add([]byte(`{"language":1,"input":[8],"vocabulary":9,"classes":2,"nodes":[{"op":"input","shape":[8]},{"op":"embedding","inputs":[0],"attrs":{"dim":3,"vocabulary":9},"shape":[8,3]},{"op":"token_mask","inputs":[0],"shape":[8]},{"op":"lstm","inputs":[1,2],"attrs":{"units":2,"sequences":false},"shape":[2]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var n Network
 		if json.Unmarshal(data, &n) != nil {

@@ -33,7 +33,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func parseFile(t *testing.T, name string, input Shape, classes int) *Program {
+func parseFile(t *testing.T, name string, input Input, classes int) *Program {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join("testdata", name+".star"))
 	if err != nil {
@@ -50,13 +50,15 @@ func parseFile(t *testing.T, name string, input Shape, classes int) *Program {
 // the layers' definitions.
 var programs = []struct {
 	name   string
+	input  Input
 	params int64
 	macs   int64
 }{
-	{"residual", residualParams, residualMACs},
-	{"mobilenetv3", mobileParams, mobileMACs},
-	{"convnext", convnextParams, convnextMACs},
-	{"vit", vitParams, vitMACs},
+	{"residual", Shape{32, 32, 3}, residualParams, residualMACs},
+	{"mobilenetv3", Shape{32, 32, 3}, mobileParams, mobileMACs},
+	{"convnext", Shape{32, 32, 3}, convnextParams, convnextMACs},
+	{"vit", Shape{32, 32, 3}, vitParams, vitMACs},
+	{"review", Tokens{256, 20000}, reviewParams, reviewMACs},
 }
 
 // Sums layer by layer, in the order of the programs.
@@ -91,12 +93,27 @@ const (
 	vitParams = 48*64 + 64 + 64 + 65*64 +
 		2*(128+4*(64*64+64)+128+64*128+128+128*64+64) + 128 + 650
 	vitMACs = 64*48*64 + 2*(4*65*64*64+2*65*65*64+2*65*64*128) + 640
+
+	// embedding; conv1d, norm, pooling to 128; an lstm both ways, 2*24 channels; a
+	// gru; attention with 4 heads of 12 over them; head on the last state of a gru.
+	reviewParams = 20000*48 + 256*48 +
+		5*48*48 + 48 + 96 +
+		2*(48*96+24*96+96) +
+		48*72 + 24*72 + 96 +
+		4*(24*24+24) +
+		24*48 + 16*48 + 64 +
+		(16+24)*10 + 10
+	reviewMACs = 256*5*48*48 +
+		2*128*(48+24)*96 +
+		128*(48+24)*72 +
+		4*128*24*24 + 2*128*128*24 +
+		128*(24+16)*48 + 400
 )
 
 func TestPrograms(t *testing.T) {
 	for _, tt := range programs {
 		t.Run(tt.name, func(t *testing.T) {
-			p := parseFile(t, tt.name, Shape{32, 32, 3}, 10)
+			p := parseFile(t, tt.name, tt.input, 10)
 			n := p.Network
 			c := n.Costs()
 			if c.Params != tt.params {
@@ -115,7 +132,7 @@ func TestPrograms(t *testing.T) {
 			golden(t, tt.name+".json", strings.ReplaceAll(string(data), `{"op"`, "\n"+`{"op"`)+"\n")
 			golden(t, tt.name+".hash", n.Hash()+"\n")
 
-			again, err := Parse(Print(n, p.Recipe), n.Input, n.Classes)
+			again, err := Parse(Print(n, p.Recipe), n.Reads(), n.Classes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,10 +148,15 @@ func TestPrograms(t *testing.T) {
 
 func TestReference(t *testing.T) { golden(t, "reference.md", Reference()) }
 
-// TestErrors runs the programs of testdata/errors.txt: sections of "== name",
-// the program, and the error in lines that begin with "-->".
+// TestErrors runs the programs of two files, on an image and on a text: sections
+// of "== name", the program, and the error in lines that begin with "-->".
 func TestErrors(t *testing.T) {
-	data, err := os.ReadFile("testdata/errors.txt")
+	errorsOf(t, "errors.txt", Shape{32, 32, 3})
+	errorsOf(t, "errors_text.txt", Tokens{256, 20000})
+}
+
+func errorsOf(t *testing.T, file string, input Input) {
+	data, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +170,7 @@ func TestErrors(t *testing.T) {
 			}
 		}
 		text := strings.TrimRight(strings.Join(source, "\n"), "\n")
-		_, err := Parse(text, Shape{32, 32, 3}, 10)
+		_, err := Parse(text, input, 10)
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
@@ -164,5 +186,5 @@ func TestErrors(t *testing.T) {
 			fmt.Fprintf(&out, "--> %s\n", line)
 		}
 	}
-	golden(t, "errors.txt", out.String())
+	golden(t, file, out.String())
 }

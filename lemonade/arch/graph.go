@@ -10,15 +10,23 @@ import (
 // graph is a network in the making: nodes in the order of their definition,
 // each checked as it is added.
 type graph struct {
-	input   Shape
-	classes int
-	nodes   []Node
-	depth   []int          // of each node: longest path that ends in it, in nodes
-	shares  map[string]int // share name -> first node that has it
+	input      Shape
+	vocabulary int // token ids of the input; 0 where it holds values
+	classes    int
+	nodes      []Node
+	depth      []int          // of each node: longest path that ends in it, in nodes
+	shares     map[string]int // share name -> first node that has it
 }
 
-func newGraph(input Shape, classes int) (*graph, error) {
+func newGraph(in Input, classes int) (*graph, error) {
+	if in == nil {
+		return nil, errors.New("input is missing; give a Shape such as [32 32 3], or Tokens")
+	}
+	input, vocabulary := in.reads()
 	var errs []error
+	if text := IsText(in); text && (vocabulary < 2 || vocabulary > MaxDim) {
+		errs = append(errs, fmt.Errorf("vocabulary must be between 2 and %d ids, padding being one, got %d", MaxDim, vocabulary))
+	}
 	if len(input) == 0 || len(input) > MaxRank {
 		errs = append(errs, fmt.Errorf("input shape %v must have 1 to %d axes, such as [32 32 3]", input, MaxRank))
 	}
@@ -37,8 +45,10 @@ func newGraph(input Shape, classes int) (*graph, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &graph{input: slices.Clone(input), classes: classes, shares: map[string]int{}}, nil
+	return &graph{input: slices.Clone(input), vocabulary: vocabulary, classes: classes, shares: map[string]int{}}, nil
 }
+
+func (g *graph) reads() Input { return InputOf(g.input, g.vocabulary) }
 
 // add appends a node and returns its index. Errors do not name the operation.
 func (g *graph) add(name string, inputs []int, attrs Attrs, share string) (int, error) {
@@ -57,8 +67,17 @@ func (g *graph) add(name string, inputs []int, attrs Attrs, share string) (int, 
 		return 0, fmt.Errorf("the network is more than %d operations deep; use fewer layers", MaxDepth)
 	}
 	node := Node{Op: name, Inputs: slices.Clone(inputs), Share: share}
+	if err := g.checkTokens(op, inputs); err != nil {
+		return 0, err
+	}
 	if node.Attrs, err = op.fill(attrs); err != nil {
 		return 0, err
+	}
+	if a := op.arg("vocabulary"); a != nil {
+		if v, ok := node.Attrs[a.Name]; ok && v != g.vocabulary {
+			return 0, fmt.Errorf("vocabulary is %v, the input's is %d", v, g.vocabulary)
+		}
+		node.Attrs[a.Name] = g.vocabulary
 	}
 	if name == "input" {
 		node.Shape = slices.Clone(g.input)
@@ -93,7 +112,7 @@ func (g *graph) operands(op *Op, inputs []int) ([]Shape, int, error) {
 	switch n := len(op.Inputs); {
 	case op.Variadic && len(inputs) < 2:
 		return nil, 0, fmt.Errorf("needs two or more tensors, got %d", len(inputs))
-	case !op.Variadic && len(inputs) != n:
+	case !op.Variadic && len(inputs) != n && !(op.Mask && len(inputs) == n+1):
 		return nil, 0, fmt.Errorf("needs %d operands, got %d", n, len(inputs))
 	}
 	shapes, depth := make([]Shape, len(inputs)), 1
@@ -105,6 +124,25 @@ func (g *graph) operands(op *Op, inputs []int) ([]Shape, int, error) {
 		depth = max(depth, g.depth[i]+1)
 	}
 	return shapes, depth, nil
+}
+
+// checkTokens checks that token ids go where ids are read, and values where
+// values are.
+func (g *graph) checkTokens(op *Op, inputs []int) error {
+	for k, i := range inputs {
+		tokens := g.vocabulary > 0 && g.nodes[i].Op == "input"
+		switch {
+		case tokens && op.Mask && k == len(op.Inputs):
+			return errors.New("mask must be 1 and 0, and x holds token ids; write mask = token_mask(x)")
+		case tokens && !op.Tokens:
+			return errors.New(tokensNeeded)
+		case !tokens && op.Tokens && g.vocabulary > 0:
+			return fmt.Errorf("reads token ids, got a tensor %v of values; give it the x of network(x, classes)", g.nodes[i].Shape)
+		case !tokens && op.Tokens:
+			return fmt.Errorf("reads the token ids of a text, and this input %v holds values; leave it out", g.input)
+		}
+	}
+	return nil
 }
 
 func checkOutput(s Shape) error {
@@ -217,7 +255,7 @@ func outputMend(s Shape) string {
 // earlier nodes, the last node is the output, and what it does not depend on is
 // dropped. Shapes are inferred, and attributes that are left out get their
 // defaults. The nodes are not changed.
-func Build(input Shape, classes int, nodes []Node) (*Network, error) {
+func Build(input Input, classes int, nodes []Node) (*Network, error) {
 	g, err := newGraph(input, classes)
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)

@@ -77,23 +77,25 @@ func syntaxHint(line, msg string) string {
 
 // nameHints are for names that are not defined.
 var nameHints = map[string]string{
-	"sum":        "there is no sum: add in a loop, total = 0, for v in values: total += v; of a tensor use mean(x, axis = -1) times the size",
-	"round":      "there is no round: write int(x + 0.5)",
-	"pow":        "write math.pow(a, b), or square(x) of a tensor",
-	"map":        "write a list comprehension, [f(v) for v in values]",
-	"filter":     "write a list comprehension, [v for v in values if v > 0]",
-	"isinstance": "write type(x) == \"int\"",
-	"self":       "there are no classes: pass values as arguments",
-	"super":      "there are no classes: write functions",
-	"nn":         "there are no modules: call operations by their names, such as conv(x, 32) and dense(x, classes)",
-	"np":         "there is no numpy: use lists, math, and the operations",
-	"Sequential": "call one operation after the other: x = relu(conv(x, 32))",
-	"Model":      "return the output tensor from network(x, classes)",
-	"Input":      "the input is the argument x of network(x, classes)",
-	"relu6":      "write minimum(relu(x), 6.0)",
-	"clip":       "write minimum(maximum(x, 0.0), 6.0)",
-	"iter":       "loop with for",
-	"next":       "loop with for",
+	"sum":           "there is no sum: add in a loop, total = 0, for v in values: total += v; of a tensor use mean(x, axis = -1) times the size",
+	"round":         "there is no round: write int(x + 0.5)",
+	"pow":           "write math.pow(a, b), or square(x) of a tensor",
+	"map":           "write a list comprehension, [f(v) for v in values]",
+	"filter":        "write a list comprehension, [v for v in values if v > 0]",
+	"isinstance":    "write type(x) == \"int\"",
+	"self":          "there are no classes: pass values as arguments",
+	"super":         "there are no classes: write functions",
+	"nn":            "there are no modules: call operations by their names, such as conv(x, 32) and dense(x, classes)",
+	"np":            "there is no numpy: use lists, math, and the operations",
+	"Sequential":    "call one operation after the other: x = relu(conv(x, 32))",
+	"Model":         "return the output tensor from network(x, classes)",
+	"Input":         "the input is the argument x of network(x, classes)",
+	"relu6":         "write minimum(relu(x), 6.0)",
+	"clip":          "write minimum(maximum(x, 0.0), 6.0)",
+	"bidirectional": "write lstm(x, 64, direction = \"both\")",
+	"Bidirectional": "write lstm(x, 64, direction = \"both\")",
+	"iter":          "loop with for",
+	"next":          "loop with for",
 }
 
 func init() {
@@ -121,8 +123,13 @@ var synonyms = map[string]string{
 	"self_attention": "attention", "cat": "concat", "concatenate": "concat", "stack": "concat", "permute": "transpose", "view": "reshape",
 	"chunk": "split", "upsampling2d": "upsample", "resize": "upsample", "interpolate": "upsample", "stochastic_depth": "drop_path", "droppath": "drop_path",
 	"multiply": "mul", "subtract": "sub", "divide": "div", "reduce_mean": "mean", "reduce_max": "max", "shuffle": "channel_shuffle",
-	"param": "parameter", "variable": "parameter", "embedding": "parameter", "bmm": "matmul", "dot": "matmul", "einsum": "matmul",
+	"param": "parameter", "variable": "parameter", "bmm": "matmul", "dot": "matmul", "einsum": "matmul",
 	"shortcut": "add", "unsqueeze": "reshape", "squeeze": "reshape", "expand_dims": "reshape", "elu": "silu", "selu": "silu", "mish": "silu", "prelu": "leaky_relu",
+	"convolution1d": "conv1d", "temporal_conv": "conv1d", "causal_conv": "conv1d", "maxpool1d": "max_pool1d", "maxpooling1d": "max_pool1d",
+	"avgpool1d": "avg_pool1d", "averagepooling1d": "avg_pool1d", "globalaveragepooling1d": "global_avg_pool", "globalmaxpooling1d": "global_max_pool",
+	"bilstm": "lstm", "bi_lstm": "lstm", "bigru": "gru", "rnn": "gru", "embed": "embedding", "token_embedding": "embedding", "embedding_bag": "embedding",
+	"positional_encoding": "positional_embedding", "positionalencoding": "positional_embedding", "position_embedding": "positional_embedding",
+	"pos_embedding": "positional_embedding", "padding_mask": "token_mask", "attention_mask": "token_mask", "make_mask": "token_mask", "masking": "token_mask",
 	"activation": "relu", "zeros": "parameter", "ones": "parameter", "recipe": "training", "optimizer": "training",
 }
 
@@ -215,6 +222,12 @@ func foreignArgument(op *Op, name string) string {
 		return fmt.Sprintf(": write relu(%s(...))", op.Name)
 	case "in_channels", "in_features", "input_shape", "input_dim", "name", "data_format", "inplace", "dtype", "training", "momentum", "affine":
 		return ": leave it out"
+	case "bidirectional":
+		return ": write direction = \"both\""
+	case "num_layers":
+		return ": call it once for each layer"
+	case "padding_idx", "mask_zero", "vocabulary", "vocab_size", "num_embeddings", "input_size", "batch_first", "max_len":
+		return ": leave it out, x knows it"
 	case "kernel_regularizer", "weight_decay":
 		return ": weight decay belongs to training(weight_decay = 5e-4) in recipe()"
 	case "normalization", "norm", "batch_norm", "bn":

@@ -40,7 +40,10 @@ func (n *Network) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("network: language version %d, this build understands %d", p.Language, Language)
 	}
 	given := Network(p)
-	built, err := Build(given.Input, given.Classes, given.Nodes)
+	if given.Vocabulary != 0 && len(given.Input) != 1 {
+		return fmt.Errorf("network: token ids have the shape [T], not %v", given.Input)
+	}
+	built, err := Build(given.Reads(), given.Classes, given.Nodes)
 	if err != nil {
 		return err
 	}
@@ -53,7 +56,7 @@ func (n *Network) UnmarshalJSON(data []byte) error {
 
 // sameShapes checks the shapes that a network states against its operations.
 func sameShapes(n *Network) error {
-	g, err := newGraph(n.Input, n.Classes)
+	g, err := newGraph(n.Reads(), n.Classes)
 	if err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
@@ -77,7 +80,7 @@ func (n *Network) Validate() error {
 	if err := sameShapes(n); err != nil {
 		return err
 	}
-	built, err := Build(n.Input, n.Classes, n.Nodes)
+	built, err := Build(n.Reads(), n.Classes, n.Nodes)
 	if err != nil {
 		return err
 	}

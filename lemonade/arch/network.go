@@ -62,10 +62,11 @@ type Node struct {
 // the output; the last node is always the output, of shape [Classes] (logits).
 // Exactly one node has Op "input".
 type Network struct {
-	Language int    `json:"language"`
-	Input    Shape  `json:"input"`
-	Classes  int    `json:"classes"`
-	Nodes    []Node `json:"nodes"`
+	Language   int    `json:"language"`
+	Input      Shape  `json:"input"`
+	Vocabulary int    `json:"vocabulary,omitempty"` // token ids of a text; 0 where the input holds values
+	Classes    int    `json:"classes"`
+	Nodes      []Node `json:"nodes"`
 }
 
 // Output returns the index of the output node: the last one.
@@ -73,19 +74,20 @@ func (n *Network) Output() int { return len(n.Nodes) - 1 }
 
 // Weight is one tensor that a node owns.
 type Weight struct {
-	Name      string // "kernel", "bias", "scale", "offset", "mean", "variance", "query" …
+	Name      string // "kernel", "bias", "scale", "offset", "mean", "variance", "query", "table" …
 	Shape     Shape
 	Init      string // an initializer of [Initializers]
 	FanIn     int    // for the initializers that scale by it
 	FanOut    int
 	Trainable bool // false for the running averages of batch_norm
-	Decay     bool // whether weight decay applies: kernels, not norms and biases
+	Decay     bool // whether weight decay applies: kernels, not norms, biases and embeddings
+	Padded    bool // its first row belongs to padding, and is 0
 }
 
 // Costs are what a network is known to cost before it runs.
 type Costs struct {
 	Params           int64 `json:"params"`            // trainable values, shared ones counted once
-	MACs             int64 `json:"macs"`              // multiply-accumulates of convolutions, dense layers and attention and matmul products, per sample
+	MACs             int64 `json:"macs"`              // multiply-accumulates of convolutions, dense and recurrent layers, attention and matmul products, per sample
 	ModelBytes       int64 `json:"model_bytes"`       // parameters and running averages at float32
 	ActivationMemory int64 `json:"activation_memory"` // peak bytes of live activations at float32, inference, batch 1
 	Depth            int   `json:"depth"`             // longest path from input to output, in nodes

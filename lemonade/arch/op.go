@@ -27,6 +27,7 @@ type Arg struct {
 	Kind    Kind
 	Default any // nil: must be given; a [Derived]: follows from the operands; else of the attribute's Go type
 	Doc     string
+	Implied bool     // never written in a program: the operands alone say it
 	Choices []string // of a string; nil allows any
 	Min     float64  // of a number, inclusive
 	Max     float64
@@ -41,13 +42,16 @@ type Op struct {
 	Inputs      []string // names of the tensor operands
 	Optional    int      // how many of Inputs, from the end, may be left out
 	Variadic    bool     // takes a list of two or more tensors
+	Mask        bool     // may take one operand more, the last: mask [T], 0 where a position is padding
+	Tokens      bool     // reads the token ids of a text, and is all that does
 	Numbers     bool     // operands may be numbers too
 	Args        []Arg
-	HasWeights  bool // takes share = "name"
-	Random      bool // differs from call to call in training
-	Commutative bool // its two operands may be exchanged
-	Surface     bool // written in programs only: lowered to other operations, never a Node.Op
-	Internal    bool // a Node.Op that programs do not write by this name
+	HasWeights  bool   // takes share = "name"
+	Random      bool   // differs from call to call in training
+	Commutative bool   // its two operands may be exchanged
+	Surface     bool   // written in programs only: lowered to other operations, never a Node.Op
+	Internal    bool   // a Node.Op that programs do not write by this name
+	Only        string // of samples that it is made for: [ForImages], [ForTexts], or "" for all
 
 	// shape returns the output's shape. It may rewrite attrs to their canonical
 	// values: derived defaults filled in, axes made negative. The operands are
@@ -57,11 +61,21 @@ type Op struct {
 	weights func(in []Shape, a Attrs) []Weight
 	// macs counts the multiply-accumulates per sample, saturating.
 	macs func(in []Shape, out Shape, a Attrs) int64
+	// scratch counts the elements that live while the node runs beside its output.
+	scratch func(in []Shape, a Attrs) int64
 }
+
+// The samples that some operations are made for. They work on any tensor of the
+// right shape; a prompt about others can do without them.
+const (
+	ForImages = "image"
+	ForTexts  = "text"
+)
 
 // Families are the headings under which the operations are listed.
 const (
 	familyLayer      = "Layers"
+	familySequence   = "Sequences"
 	familyNorm       = "Normalisation"
 	familyActivation = "Activations"
 	familyPool       = "Pooling and resizing"
@@ -81,7 +95,7 @@ var Activations = []string{
 }
 
 var (
-	opTable = slices.Concat(layerOps, normOps, activationOps, poolOps, noiseOps, shapeOps, mathOps, internalOps)
+	opTable = slices.Concat(layerOps, sequenceOps, normOps, activationOps, poolOps, noiseOps, shapeOps, mathOps, internalOps)
 	opIndex = func() map[string]*Op {
 		m := make(map[string]*Op, len(opTable))
 		for i := range opTable {

@@ -9,7 +9,7 @@ import (
 // Operations with kernels: convolutions, dense layers, attention, and free parameters.
 var layerOps = []Op{
 	{
-		Name: "conv", Family: familyLayer, Inputs: []string{"x"}, HasWeights: true,
+		Name: "conv", Family: familyLayer, Inputs: []string{"x"}, HasWeights: true, Only: ForImages,
 		Doc: "2-D convolution of an image [H W C]; gives [H' W' filters]. Padding \"same\" keeps H and W at stride 1. With groups, C and filters are split into that many separate convolutions.",
 		Args: []Arg{
 			intArg("filters", nil, "output channels", "channels", "out_channels"),
@@ -23,7 +23,7 @@ var layerOps = []Op{
 		shape: convShape, weights: convWeights, macs: convMACs,
 	},
 	{
-		Name: "depthwise_conv", Family: familyLayer, Inputs: []string{"x"}, HasWeights: true, Surface: true,
+		Name: "depthwise_conv", Family: familyLayer, Inputs: []string{"x"}, HasWeights: true, Surface: true, Only: ForImages,
 		Doc: "2-D convolution of each channel of [H W C] on its own; gives [H' W' C*multiplier].",
 		Args: []Arg{
 			pairArg("kernel", 3, "window height and width", "kernel_size"),
@@ -45,8 +45,8 @@ var layerOps = []Op{
 		macs: func(in []Shape, out Shape, a Attrs) int64 { return satMul(elements(out), int64(last(in[0]))) },
 	},
 	{
-		Name: "attention", Family: familyLayer, Inputs: []string{"query", "key", "value"}, Optional: 2, HasWeights: true,
-		Doc: "Multi-head scaled dot-product attention with its projections: query [Tq Cq], key [Tk Ck] and value [Tk Cv] give [Tq units]. attention(x) is self-attention; key defaults to query, value to key.",
+		Name: "attention", Family: familyLayer, Inputs: []string{"query", "key", "value"}, Optional: 2, Mask: true, HasWeights: true,
+		Doc: "Multi-head scaled dot-product attention with its projections: query [Tq Cq], key [Tk Ck] and value [Tk Cv] give [Tq units]. attention(x) is self-attention; key defaults to query, value to key. Keys at which the mask is 0 are not looked at.",
 		Args: []Arg{
 			intArg("heads", 4, "number of heads", "num_heads"),
 			intArg("key_dim", Derived("Cq // heads"), "size of one head", "head_dim"),
@@ -147,6 +147,9 @@ func attentionShape(in []Shape, a Attrs) (Shape, error) {
 	q, k, v := in[0], in[1], in[2]
 	if k[0] != v[0] {
 		return nil, fmt.Errorf("key %v and value %v must have the same length, their first axis", k, v)
+	}
+	if err := fitsMask(in, 3, k); err != nil {
+		return nil, err
 	}
 	heads := a.Int("heads")
 	if _, ok := a["key_dim"]; !ok {

@@ -6,10 +6,10 @@ import "fmt"
 var poolOps = []Op{
 	pool("max_pool", "Largest element of each window of an image [H W C]."),
 	pool("avg_pool", "Mean of each window of an image [H W C]; padding is not counted."),
-	globalPool("global_avg_pool", "Mean over all axes but the last: [H W C] or [T C] gives [C]."),
-	globalPool("global_max_pool", "Largest element over all axes but the last: [H W C] or [T C] gives [C]."),
+	globalPool("global_avg_pool", "Mean over all axes but the last: [H W C] or [T C] gives [C]. Positions at which the mask is 0 are not counted."),
+	globalPool("global_max_pool", "Largest element over all axes but the last: [H W C] or [T C] gives [C]. Positions at which the mask is 0 are not counted."),
 	{
-		Name: "upsample", Family: familyPool, Inputs: []string{"x"},
+		Name: "upsample", Family: familyPool, Inputs: []string{"x"}, Only: ForImages,
 		Doc: "Enlarges an image [H W C] to [H*factor W*factor C].",
 		Args: []Arg{
 			pairArg("factor", 2, "times the height and width", "scale", "scale_factor", "size"),
@@ -28,7 +28,7 @@ var poolOps = []Op{
 
 func pool(name, doc string) Op {
 	return Op{
-		Name: name, Family: familyPool, Inputs: []string{"x"}, Doc: doc,
+		Name: name, Family: familyPool, Inputs: []string{"x"}, Doc: doc, Only: ForImages,
 		Args: []Arg{
 			pairArg("window", 2, "height and width", "pool_size", "kernel", "kernel_size", "size"),
 			pairArg("stride", Derived("window"), "step of the window", "strides"),
@@ -54,13 +54,13 @@ func pool(name, doc string) Op {
 
 func globalPool(name, doc string) Op {
 	return Op{
-		Name: name, Family: familyPool, Inputs: []string{"x"}, Doc: doc,
+		Name: name, Family: familyPool, Inputs: []string{"x"}, Doc: doc, Mask: true,
 		shape: func(in []Shape, a Attrs) (Shape, error) {
 			x := in[0]
 			if len(x) < 2 {
 				return nil, fmt.Errorf("needs [H W C] or [T C], got %v; it is pooled already, leave it out", x)
 			}
-			return Shape{last(x)}, nil
+			return Shape{last(x)}, fitsMask(in, 1, x)
 		},
 	}
 }

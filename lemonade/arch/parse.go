@@ -17,15 +17,15 @@ const fileName = "model.star"
 // recursion and while, so that loops are bounded by what they run over.
 var dialect = &syntax.FileOptions{Set: true, TopLevelControl: true, GlobalReassign: true}
 
-// Parse runs an architecture program on a symbolic sample of the given shape
-// and returns the network that its function network(x, classes) describes and
-// the recipe of its function recipe(), or [DefaultRecipe].
+// Parse runs an architecture program on a symbolic sample, of a [Shape] or of
+// [Tokens], and returns the network that its function network(x, classes)
+// describes and the recipe of its function recipe(), or that of [RecipeFor].
 //
 // An error names the place, the operation, what is wrong and what would be
 // right, as in "model.star:3:14: conv: needs an image [H W C], got [64]; …".
 // Several errors of one kind are on lines of their own. Parse never panics, but
 // does not bound memory.
-func Parse(source string, input Shape, classes int) (p *Program, err error) {
+func Parse(source string, input Input, classes int) (p *Program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p, err = nil, fmt.Errorf("%s:1:1: program: the interpreter failed: %v", fileName, r)
@@ -77,7 +77,7 @@ type run struct {
 // predeclared are the names that programs find.
 func (r *run) predeclared() starlark.StringDict {
 	d := starlark.StringDict{
-		"training": starlark.NewBuiltin("training", training),
+		"training": starlark.NewBuiltin("training", r.training),
 		"math":     starmath.Module,
 	}
 	for i := range opTable {
@@ -133,7 +133,7 @@ func (r *run) logits(i int) int {
 func (r *run) recipe(globals starlark.StringDict) (Recipe, error) {
 	v, ok := globals["recipe"]
 	if !ok {
-		return DefaultRecipe, nil
+		return RecipeFor(r.graph.reads()), nil
 	}
 	if fn, ok := v.(*starlark.Function); ok {
 		var err error
@@ -161,7 +161,7 @@ func (trainingValue) Truth() starlark.Bool  { return true }
 func (trainingValue) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable type: training") }
 
 // training makes a recipe.
-func training(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+func (r *run) training(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	if len(args) > 0 {
 		return nil, fmt.Errorf("training: takes named arguments only, such as learning_rate = 0.1; it takes %s", recipeNames())
 	}
@@ -171,7 +171,7 @@ func training(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwar
 		given[name] = toGo(kw[1])
 		names = append(names, name)
 	}
-	rec, err := recipeFrom(given, names)
+	rec, err := recipeFrom(r.graph.vocabulary > 0, given, names)
 	if err != nil {
 		return nil, fmt.Errorf("training: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}

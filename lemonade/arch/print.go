@@ -11,7 +11,7 @@ import (
 // Print returns a program for the network: parsing it gives a network of the
 // same hash, and the recipe r. Each operation is a line; a value that is used
 // once keeps its variable, so that chains read as chains. recipe() is printed
-// only where r differs from [DefaultRecipe].
+// only where r differs from that of [RecipeFor].
 func Print(n *Network, r Recipe) string {
 	p := printer{network: n, names: make([]string, len(n.Nodes)), lastUse: make([]int, len(n.Nodes))}
 	for i, node := range n.Nodes {
@@ -37,7 +37,7 @@ func Print(n *Network, r Recipe) string {
 		p.names[i] = p.nameFor(i)
 		fmt.Fprintf(&b, "    %s = %s\n", p.names[i], text)
 	}
-	b.WriteString(printRecipe(r))
+	b.WriteString(printRecipe(n.Reads(), r))
 	return b.String()
 }
 
@@ -109,6 +109,9 @@ func (p *printer) expression(i int) string {
 	positional := true
 	for k := range op.Args {
 		a := &op.Args[k]
+		if a.Implied {
+			continue
+		}
 		shown := a.literal(attrs[a.Name])
 		switch {
 		case positional && (a.Default == nil || slices.Contains(shownByPlace, a.Name)):
@@ -121,6 +124,9 @@ func (p *printer) expression(i int) string {
 			args = append(args, a.Name+" = "+shown)
 		}
 		positional = false
+	}
+	if op.Mask && len(node.Inputs) > len(op.Inputs) {
+		args = append(args, "mask = "+p.operand(node.Inputs[len(op.Inputs)], false))
 	}
 	if node.Share != "" {
 		args = append(args, "share = "+literal(node.Share))
@@ -158,7 +164,10 @@ func isDefault(op *Op, a *Arg, attrs Attrs, in []Shape) bool {
 // operands prints the tensors of a call.
 func (p *printer) operands(op *Op, node Node) []string {
 	var out []string
-	for _, j := range node.Inputs {
+	for k, j := range node.Inputs {
+		if op.Mask && k == len(op.Inputs) {
+			break // printed by its name
+		}
 		out = append(out, p.operand(j, op.Numbers))
 	}
 	switch {
@@ -196,16 +205,17 @@ func (p *printer) arithmetic(node Node, sign string) string {
 	return fmt.Sprintf("%s %s %s", p.operand(a, nodes[b].Op != "constant"), sign, p.operand(b, true))
 }
 
-// printRecipe returns the recipe() of a program, or nothing for [DefaultRecipe].
-func printRecipe(r Recipe) string {
-	if r == DefaultRecipe {
+// printRecipe returns the recipe() of a program, or nothing for that of [RecipeFor].
+func printRecipe(in Input, r Recipe) string {
+	usual := RecipeFor(in)
+	if r == usual {
 		return ""
 	}
-	base := defaultsFor(r.Optimizer)
+	base := defaultsFor(IsText(in), r.Optimizer)
 	var args []string
 	for i := range recipeFields {
 		f := &recipeFields[i]
-		if v := f.get(&r); v != f.get(&base) || f.Name == "optimizer" && v != DefaultRecipe.Optimizer {
+		if v := f.get(&r); v != f.get(&base) || f.Name == "optimizer" && v != usual.Optimizer {
 			args = append(args, f.Name+" = "+literal(v))
 		}
 	}

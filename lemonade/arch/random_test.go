@@ -24,12 +24,30 @@ var randomAttrs = map[string][]any{
 	"axes":  {[]int{-1}, []int{0}, []int{0, 1}, []int{1, 0}, []int{2, 0, 1}, []int{-1, -2}},
 	"shape": {[]int{8}, []int{4, 1, 8}, []int{1}, []int{-1, 8}, []int{2, -1}, []int{-1}, []int{16, 4, -1}, []int{4, 4, 8}},
 	"value": {0.5, -1.0, 1.0, 1e-7, 3.0, 1e20},
+	"dim":   {4, 8}, "kind": {"learned", "sinusoidal"}, "direction": {"forward", "backward", "both"}, "sequences": {true, false},
+	"vocabulary": {30}, // of the random texts
 }
 
-// randomGraph returns the nodes of a random network on [8 8 4] with 5 classes,
-// shape-correct, the last being its output, with unused nodes among them.
+// attrValues are those of randomAttrs that an argument can have.
+func attrValues(a *Arg) []any {
+	var out []any
+	for _, v := range randomAttrs[a.Name] {
+		if _, err := a.convert(v); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// randomGraph returns the nodes of a random network on [8 8 4], or on a text of
+// 16 tokens, with 5 classes, shape-correct, the last being its output, with
+// unused nodes among them.
 func randomGraph(rng *rand.Rand, ops []string, size int) (*graph, int) {
-	g, err := newGraph(Shape{8, 8, 4}, 5)
+	var in Input = Shape{8, 8, 4}
+	if rng.IntN(3) == 0 {
+		in = Tokens{Length: 16, Vocabulary: 30}
+	}
+	g, err := newGraph(in, 5)
 	if err != nil {
 		panic(err)
 	}
@@ -41,6 +59,10 @@ func randomGraph(rng *rand.Rand, ops []string, size int) (*graph, int) {
 		return i
 	}
 	x := must("input", nil, nil)
+	if IsText(in) {
+		x = must("embedding", []int{x}, Attrs{"dim": 4})
+		must("token_mask", []int{0}, nil)
+	}
 	for tries := 0; len(g.nodes) < size && tries < 50*size; tries++ {
 		op := opIndex[ops[rng.IntN(len(ops))]]
 		var inputs []int
@@ -51,15 +73,21 @@ func randomGraph(rng *rand.Rand, ops []string, size int) (*graph, int) {
 		for range n {
 			inputs = append(inputs, max(rng.IntN(len(g.nodes)), rng.IntN(len(g.nodes)))) // rather late ones
 		}
-		if op.Name == "attention" {
-			inputs = sequences(rng, g)
+		if op.Only == ForTexts && rng.IntN(2) == 0 || op.Name == "attention" {
+			inputs = sequences(rng, g)[:n]
+		}
+		if op.Tokens {
+			inputs = []int{0}
+		}
+		if op.Mask && rng.IntN(2) == 0 {
+			inputs = append(inputs, maskFor(rng, g, inputs)...)
 		}
 		attrs := Attrs{}
 		for _, a := range op.Args {
 			if a.Default != nil && rng.IntN(2) == 0 {
 				continue
 			}
-			values := randomAttrs[a.Name]
+			values := attrValues(&a)
 			attrs[a.Name] = values[rng.IntN(len(values))]
 		}
 		share := ""
@@ -82,7 +110,7 @@ func randomGraph(rng *rand.Rand, ops []string, size int) (*graph, int) {
 	}
 	sum := must("dense", []int{must("flatten", []int{x}, nil)}, Attrs{"units": 5})
 	for i := range used {
-		if used[i] || rng.IntN(6) == 0 || g.nodes[i].Op == "constant" {
+		if used[i] || rng.IntN(6) == 0 || g.nodes[i].Op == "constant" || g.nodes[i].Op == "input" {
 			continue
 		}
 		y := must("flatten", []int{i}, nil)
@@ -109,6 +137,21 @@ func sequences(rng *rand.Rand, g *graph) []int {
 		v = k
 	}
 	return []int{q, k, v}
+}
+
+// maskFor draws a mask for what those operands are: none where there is none.
+func maskFor(rng *rand.Rand, g *graph, inputs []int) []int {
+	of := g.nodes[inputs[min(1, len(inputs)-1)]].Shape // the key's of an attention
+	var all []int
+	for i, n := range g.nodes {
+		if len(of) == 2 && len(n.Shape) == 1 && n.Shape[0] == of[0] {
+			all = append(all, i)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return []int{all[rng.IntN(len(all))]}
 }
 
 // nodeOps are all operations of networks but input.
@@ -170,7 +213,7 @@ func shuffled(rng *rand.Rand, g *graph, out int) []Node {
 
 // reachable drops what out does not need, as nothing may follow it in Build.
 func reachable(g *graph, out int) (*graph, int) {
-	n := &graph{input: g.input, classes: g.classes, shares: map[string]int{}}
+	n := &graph{input: g.input, vocabulary: g.vocabulary, classes: g.classes, shares: map[string]int{}}
 	alive := make([]bool, len(g.nodes))
 	alive[out] = true
 	for i := out; i >= 0; i-- {
@@ -206,15 +249,15 @@ func TestPrintParsesToTheSameNetwork(t *testing.T) {
 		for _, node := range n.Nodes {
 			seen[node.Op]++
 		}
-		text := Print(n, DefaultRecipe)
-		p, err := Parse(text, n.Input, n.Classes)
+		text := Print(n, RecipeFor(n.Reads()))
+		p, err := Parse(text, n.Reads(), n.Classes)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, text)
 		}
 		if diff := cmp.Diff(n, p.Network); diff != "" {
 			t.Fatalf("seed %d: %s\n%s", seed, diff, text)
 		}
-		if p.Recipe != DefaultRecipe {
+		if p.Recipe != RecipeFor(n.Reads()) {
 			t.Fatalf("seed %d: recipe %+v", seed, p.Recipe)
 		}
 	}
@@ -235,7 +278,7 @@ func TestHashIgnoresOrderAndNames(t *testing.T) {
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
-				got, err := Build(g.input, g.classes, shuffled(random, g, out))
+				got, err := Build(g.reads(), g.classes, shuffled(random, g, out))
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
@@ -291,9 +334,9 @@ func TestHashSeesEveryAttribute(t *testing.T) {
 				old := n.Nodes[i].Attrs[name]
 				nodes := slices.Clone(n.Nodes)
 				nodes[i].Attrs = maps.Clone(nodes[i].Attrs)
-				values := randomAttrs[name]
+				values := attrValues(opIndex[nodes[i].Op].arg(name))
 				nodes[i].Attrs[name] = values[random.IntN(len(values))]
-				m, err := Build(n.Input, n.Classes, nodes)
+				m, err := Build(n.Reads(), n.Classes, nodes)
 				if err != nil {
 					continue // does not fit
 				}
@@ -307,7 +350,7 @@ func TestHashSeesEveryAttribute(t *testing.T) {
 			}
 		}
 	}
-	rare := []string{"heads", "key_dim", "step", "transpose_b"} // most changes of these do not fit
+	rare := []string{"heads", "key_dim", "step", "transpose_b", "vocabulary"} // most changes of these do not fit
 	for name := range randomAttrs {
 		if !changed[name] && !slices.Contains(rare, name) {
 			t.Errorf("no change of %s was tried", name)

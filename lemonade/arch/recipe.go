@@ -1,7 +1,7 @@
 package arch
 
 // Recipe is how a network is trained. What a program's recipe() leaves out is
-// taken from [DefaultRecipe]. Epochs and samples are the study's budget and so
+// taken from [RecipeFor]. Epochs and samples are the study's budget and so
 // not part of it.
 type Recipe struct {
 	Optimizer      string  `json:"optimizer"`       // "sgd" (Nesterov momentum) or "adamw"
@@ -14,4 +14,6 @@ type Recipe struct {
 	Warmup         float64 `json:"warmup"`          // share of the steps spent rising to the peak, in [0, 0.5]
 	Flip           bool    `json:"flip"`            // mirror images left to right at random
 	Crop           int     `json:"crop"`            // pixels of padding before a random crop, in [0, 8]; 0 is off
+
+	TokenDropout float64 `json:"token_dropout,omitempty"` // share of a text's tokens that become unknown at random, in [0, 0.5]
 }

@@ -18,13 +18,25 @@ var DefaultRecipe = Recipe{
 	Flip:         true,
 }
 
+// RecipeFor returns the recipe of a program that names none: [DefaultRecipe], and
+// for a text adamw, which gives rare tokens steps of their own size.
+func RecipeFor(in Input) Recipe {
+	if !IsText(in) {
+		return DefaultRecipe
+	}
+	return defaultsFor(true, textOptimizer)
+}
+
+const textOptimizer = "adamw"
+
 // adamwRate is the learning rate of adamw where a program names none.
 const adamwRate = 0.003
 
 // defaultsFor returns the recipe of a program that names only an optimizer.
-func defaultsFor(optimizer string) Recipe {
+func defaultsFor(text bool, optimizer string) Recipe {
 	r := DefaultRecipe
 	r.Optimizer = optimizer
+	r.Flip = r.Flip && !text
 	if optimizer == "adamw" {
 		r.LearningRate = adamwRate
 	}
@@ -57,6 +69,7 @@ var recipeFields = []recipeField{
 		get: func(r *Recipe) any { return r.Flip }, set: func(r *Recipe, v any) { r.Flip = v.(bool) },
 	},
 	intField("crop", 0, 8, "pixels of padding before a random crop; 0 is off", func(r *Recipe) *int { return &r.Crop }),
+	floatField("token_dropout", 0.5, "share of a text's tokens that become unknown at random", func(r *Recipe) *float64 { return &r.TokenDropout }),
 }
 
 func textField(name, doc string, choices []string, at func(*Recipe) *string) recipeField {
@@ -106,17 +119,22 @@ func (r Recipe) Validate() error {
 	return errors.Join(errs...)
 }
 
-// canonical sets what the optimizer does not use to its default, so that equal
-// trainings have equal recipes.
-func (r Recipe) canonical() Recipe {
+// canonical sets what the optimizer or the samples do not use to its default, so
+// that equal trainings have equal recipes.
+func (r Recipe) canonical(text bool) Recipe {
 	if r.Optimizer == "adamw" {
 		r.Momentum = DefaultRecipe.Momentum
+	}
+	if text {
+		r.Flip, r.Crop = false, 0
+	} else {
+		r.TokenDropout = 0
 	}
 	return r
 }
 
 // recipeFrom makes a recipe from the arguments of training(...).
-func recipeFrom(given map[string]any, names []string) (Recipe, error) {
+func recipeFrom(text bool, given map[string]any, names []string) (Recipe, error) {
 	var errs []error
 	values := map[string]any{}
 	for _, name := range names {
@@ -138,14 +156,17 @@ func recipeFrom(given map[string]any, names []string) (Recipe, error) {
 	optimizer, ok := values["optimizer"].(string)
 	if !ok {
 		optimizer = DefaultRecipe.Optimizer
+		if text {
+			optimizer = textOptimizer
+		}
 	}
-	r := defaultsFor(optimizer)
+	r := defaultsFor(text, optimizer)
 	for i := range recipeFields {
 		if v, ok := values[recipeFields[i].Name]; ok {
 			recipeFields[i].set(&r, v)
 		}
 	}
-	return r.canonical(), nil
+	return r.canonical(text), nil
 }
 
 func recipeNames() string {

@@ -32,6 +32,9 @@ func (o *Op) Signature() string {
 	}
 	for i := range o.Args {
 		a := &o.Args[i]
+		if a.Implied {
+			continue
+		}
 		switch d := a.Default.(type) {
 		case nil:
 			parts = append(parts, a.Name)
@@ -40,6 +43,9 @@ func (o *Op) Signature() string {
 		default:
 			parts = append(parts, a.Name+" = "+a.literal(d))
 		}
+	}
+	if o.Mask {
+		parts = append(parts, "mask = None")
 	}
 	if o.HasWeights {
 		parts = append(parts, "share = None")
@@ -103,6 +109,7 @@ func Reference() string {
 		fmt.Fprintf(&b, "- `%s = %s`: %s%s\n", f.Name, literal(f.Default), f.Doc, f.bounds())
 	}
 	fmt.Fprintf(&b, "\nWith adamw the learning rate is %s where it is left out, and momentum is not used.\n", literal(adamwRate))
+	fmt.Fprintf(&b, "Of a text, the optimizer is %s where it is left out, and nothing is mirrored or cropped.\n", textOptimizer)
 	return b.String()
 }
 
@@ -110,7 +117,7 @@ func (o *Op) describe(b *strings.Builder) {
 	fmt.Fprintf(b, "- `%s`: %s", o.Signature(), o.Doc)
 	for i := range o.Args {
 		a := &o.Args[i]
-		if slices.Contains(commonArgs, a.Name) {
+		if slices.Contains(commonArgs, a.Name) || a.Implied {
 			continue
 		}
 		sep := "; "
@@ -137,11 +144,11 @@ var commonArgs = []string{"bias", "init", "epsilon", "padding"}
 var referenceHead = `# Architecture programs
 A program is Starlark: Python without imports, classes, while, recursion, try, f-strings, ** and @.
 It defines ` + "`network(x, classes)`" + `, which returns logits of shape [classes]; the loss applies softmax.
-Shapes leave the batch out: an image is [H W C], a sequence [T C]. ` + "`x.shape`" + ` is a tuple, ` + "`x.rank`" + ` its length.
+Shapes leave the batch out: an image is [H W C], a sequence [T C]. A text is [T] token ids, which embedding and token_mask read. ` + "`x.shape`" + ` is a tuple, ` + "`x.rank`" + ` its length.
 Axes are counted without the batch axis, negative ones from the end; -1 is the channels.
 ` + "`+ - * /`" + ` work on tensors and numbers and broadcast as in numpy.
 Where an argument takes a pair, one number stands for both.
-padding is "same" or "valid". bias = False leaves the learned offset out. init is one of ` + strings.Join(Initializers, ", ") + `.
+padding is "same" or "valid", of conv1d also "causal". bias = False leaves the learned offset out. init is one of ` + strings.Join(Initializers, ", ") + `.
 Operations with weights take share = "name": all of one name use the same weights.
 
 ` + "```python" + `

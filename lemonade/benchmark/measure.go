@@ -71,7 +71,7 @@ func pair(info datasets.Info) (single, double MeasuredNetwork, err error) {
 		blocks int
 	}{{&single, "single", 4}, {&double, "double", 8}} {
 		source := fmt.Sprintf(chain, n.blocks)
-		p, err := arch.Parse(source, info.Shape, len(info.ClassNames))
+		p, err := arch.Parse(source, arch.InputOf(info.Shape, info.Vocabulary), len(info.ClassNames))
 		if err != nil {
 			return single, double, fmt.Errorf("the %s network: %w", n.name, err)
 		}

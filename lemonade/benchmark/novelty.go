@@ -17,8 +17,9 @@ type examples []*arch.Network
 // promptExamples builds the example programs for samples of that data set.
 func promptExamples(info datasets.Info) (examples, error) {
 	var out examples
-	for i, source := range propose.Examples(info.Shape, len(info.ClassNames)) {
-		p, err := arch.Parse(source, info.Shape, len(info.ClassNames))
+	input := arch.InputOf(info.Shape, info.Vocabulary)
+	for i, source := range propose.Examples(input, len(info.ClassNames)) {
+		p, err := arch.Parse(source, input, len(info.ClassNames))
 		if err != nil {
 			return nil, fmt.Errorf("example %d of the prompt: %w", i+1, err)
 		}

@@ -47,7 +47,7 @@ type Evaluator interface {
 // Parser runs an architecture program with symbolic tensors. An error in the
 // program is a [*ProgramError]; any other error is not the program's.
 type Parser interface {
-	Parse(ctx context.Context, source string, input arch.Shape, classes int) (*arch.Program, error)
+	Parse(ctx context.Context, source string, input arch.Input, classes int) (*arch.Program, error)
 }
 
 // Description says on what an evaluator trains.
@@ -162,7 +162,7 @@ func (l *Local) Describe() Description { return l.about }
 
 // Parse runs the program in a worker under the options' limits of time and
 // memory. The worker stays warm, so a program takes milliseconds.
-func (l *Local) Parse(ctx context.Context, source string, input arch.Shape, classes int) (*arch.Program, error) {
+func (l *Local) Parse(ctx context.Context, source string, input arch.Input, classes int) (*arch.Program, error) {
 	return l.parser.parse(ctx, source, input, classes)
 }
 

@@ -65,7 +65,7 @@ func (p *parser) ready(ctx context.Context) error {
 	return nil
 }
 
-func (p *parser) parse(ctx context.Context, source string, input arch.Shape, classes int) (*arch.Program, error) {
+func (p *parser) parse(ctx context.Context, source string, input arch.Input, classes int) (*arch.Program, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.ready(ctx); err != nil {
@@ -74,7 +74,14 @@ func (p *parser) parse(ctx context.Context, source string, input arch.Shape, cla
 	c := p.child
 	timed, cancel := c.busy(ctx, p.options.ParseTime)
 	defer cancel()
-	c.send(trial.Envelope{Parse: &trial.Parse{Source: source, Input: input, Classes: classes}})
+	request := trial.Parse{Source: source, Classes: classes}
+	switch in := input.(type) {
+	case arch.Shape:
+		request.Input = in
+	case arch.Tokens:
+		request.Input, request.Vocabulary = arch.Shape{in.Length}, in.Vocabulary
+	}
+	c.send(trial.Envelope{Parse: &request})
 	m, err := c.next(timed)
 	switch {
 	case err == nil && m.Parsed != nil && m.Parsed.Error != "":

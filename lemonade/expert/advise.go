@@ -13,7 +13,7 @@ import (
 // Task is what the network is for.
 type Task struct {
 	Name    string
-	Input   arch.Shape // of one sample
+	Input   arch.Input // of one sample
 	Classes int
 }
 

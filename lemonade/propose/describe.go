@@ -34,8 +34,9 @@ func taskLine(t Task) string {
 const leastSide = 4
 
 // halvings says how often an image may be halved.
-func halvings(input arch.Shape) string {
-	if len(input) != 3 {
+func halvings(in arch.Input) string {
+	input, ok := in.(arch.Shape)
+	if !ok || len(input) != 3 {
 		return ""
 	}
 	n := 0

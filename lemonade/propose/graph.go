@@ -33,7 +33,7 @@ func newGraph(p *arch.Program) *graph {
 
 // build turns the edited graph into a program.
 func (g *graph) build(like *arch.Network) (*arch.Program, error) {
-	n, err := arch.Build(like.Input, like.Classes, g.nodes)
+	n, err := arch.Build(like.Reads(), like.Classes, g.nodes)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func promptFile(name string) string {
 // Examples are the programs that a prompt shows for a task: the parent and the
 // answer of an example, and the plain network of a first round. A proposer that
 // only repeats them has found nothing.
-func Examples(input arch.Shape, classes int) []string {
+func Examples(input arch.Input, classes int) []string {
 	return []string{exampleParent, exampleAnswer, arch.Seed(input, classes)}
 }
 

@@ -52,7 +52,7 @@ type Replayer interface {
 type Task struct {
 	Data         string     // name of the data set
 	Title        string     // in words
-	Input        arch.Shape // of one sample
+	Input        arch.Input // of one sample
 	Classes      int
 	ClassNames   []string
 	TrainSamples int // that each network is trained on; 0 is all

@@ -41,11 +41,13 @@ type Backend struct {
 	Meter     string `json:"meter"`     // method by which energy is measured
 }
 
-// Parse asks for a program to be run with symbolic tensors.
+// Parse asks for a program to be run with symbolic tensors, on what
+// [arch.InputOf] makes of Input and Vocabulary.
 type Parse struct {
-	Source  string     `json:"source"`
-	Input   arch.Shape `json:"input"`
-	Classes int        `json:"classes"`
+	Source     string     `json:"source"`
+	Input      arch.Shape `json:"input"`
+	Vocabulary int        `json:"vocabulary,omitempty"` // token ids of a text; 0 where the input holds values
+	Classes    int        `json:"classes"`
 }
 
 // Parsed is the program, or the error in it.

@@ -44,7 +44,7 @@ func parse(in <-chan []byte, out *wire) error {
 			return errUnexpected
 		}
 		var answer trial.Parsed
-		answer.Program, err = arch.Parse(e.Parse.Source, e.Parse.Input, e.Parse.Classes)
+		answer.Program, err = arch.Parse(e.Parse.Source, arch.InputOf(e.Parse.Input, e.Parse.Vocabulary), e.Parse.Classes)
 		if err != nil {
 			answer = trial.Parsed{Error: bounded(err.Error())}
 		}
