@@ -50,8 +50,17 @@ var builders = map[string]buildFunc{
 
 	"max_pool":        maxPool,
 	"avg_pool":        avgPool,
-	"global_avg_pool": globalPool(ReduceMean),
-	"global_max_pool": globalPool(reduceMax),
+	"global_avg_pool": maskedPool(globalPool(ReduceMean), maskedMean),
+	"global_max_pool": maskedPool(globalPool(reduceMax), maskedMax),
+
+	"embedding":            embedding,
+	"token_mask":           tokenMask,
+	"positional_embedding": positionalEmbedding,
+	"conv1d":               conv1d,
+	"max_pool1d":           pool1d(maxPool),
+	"avg_pool1d":           pool1d(avgPool),
+	"lstm":                 recurrentLayer(lstmStates),
+	"gru":                  recurrentLayer(gruStates),
 
 	"dropout":   dropout,
 	"drop_path": dropPath,
@@ -105,6 +114,9 @@ func (b *graphBuilder) node(i int, n arch.Node, x *Node, values []*Node) (out *N
 		}
 	}()
 	if n.Op == "input" {
+		if b.net.Vocabulary > 0 {
+			return x // ids
+		}
 		return ConvertDType(x, b.compute)
 	}
 	build, ok := builders[n.Op]

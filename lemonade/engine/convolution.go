@@ -86,17 +86,34 @@ func (c convolution) byKernel(x, kernel, dy *Node) *Node {
 	return ConvGeneral(x, dy, axes, c.dilation, pads, nil, c.stride, 1, 1)
 }
 
-// withGradient returns y, whose gradient by a and b is the given function of its
-// own. GoMLX lets only an identity of one tensor have such a gradient, so the
-// three travel through it as one vector, out of which XLA optimises the copies.
+// withGradient is withGradients for two tensors.
 func withGradient(y, a, b *Node, gradient func(dy *Node) (da, db *Node)) *Node {
-	vector := func(x *Node) *Node { return Reshape(x, -1) }
-	first := a.Shape().Size() + b.Shape().Size()
-	packed := Concatenate([]*Node{vector(a), vector(b), vector(StopGradient(y))}, 0)
+	return withGradients(y, []*Node{a, b}, func(dy *Node) []*Node {
+		da, db := gradient(dy)
+		return []*Node{da, db}
+	})
+}
+
+// withGradients returns y, whose gradient by the tensors that it is made of is the
+// given function of its own. GoMLX lets only an identity of one tensor have such a
+// gradient, so all travel through it as one vector, out of which XLA optimises the
+// copies.
+func withGradients(y *Node, from []*Node, gradient func(dy *Node) []*Node) *Node {
+	pack := func(tensors []*Node) *Node {
+		var vectors []*Node
+		for _, x := range tensors {
+			vectors = append(vectors, Reshape(x, -1))
+		}
+		return Concatenate(vectors, 0)
+	}
+	first := 0
+	for _, x := range from {
+		first += x.Shape().Size()
+	}
+	packed := pack(append(slices.Clone(from), StopGradient(y)))
 	packed = IdentityWithCustomGradient(packed, func(_, adjoint *Node) *Node {
 		dy := Reshape(Slice(adjoint, AxisRange(first)), y.Shape().Dimensions...)
-		da, db := gradient(dy)
-		return Concatenate([]*Node{vector(da), vector(db), ZerosLike(vector(dy))}, 0)
+		return pack(append(slices.Clone(gradient(dy)), ZerosLike(dy)))
 	})
 	return Reshape(Slice(packed, AxisRange(first)), slices.Clone(y.Shape().Dimensions)...)
 }

@@ -51,7 +51,7 @@ func digits(t testing.TB) *datasets.Set {
 }
 
 // parse runs an architecture program.
-func parse(t testing.TB, source string, input arch.Shape, classes int) *arch.Program {
+func parse(t testing.TB, source string, input arch.Input, classes int) *arch.Program {
 	t.Helper()
 	program, err := arch.Parse(source, input, classes)
 	if err != nil {

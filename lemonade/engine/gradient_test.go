@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -20,7 +21,7 @@ import (
 // behind each mixes its elements with different weights.
 var gradientCases = []struct {
 	name, expr string
-	input      arch.Shape
+	input      arch.Input
 }{
 	{name: "conv", expr: "conv(x, 3)"},
 	{name: "conv without bias", expr: "conv(x, 3, bias = False)"},
@@ -137,8 +138,55 @@ var gradientCases = []struct {
 	{name: "matmul transpose_b", expr: "matmul(x, tanh(x), transpose_b = True)", input: arch.Shape{5, 6}},
 	{name: "matmul with leading axes", expr: "matmul(x, tanh(x), transpose_b = True)"},
 	{name: "matmul with a parameter", expr: "matmul(x, parameter([4, 3]))"},
+	{name: "attention with a mask", expr: "attention(x, heads = 2, mask = MASK)", input: sequence},
+	{name: "cross attention with a mask", expr: "attention(parameter([2, 4]), x, heads = 2, mask = MASK)", input: sequence},
+
+	{name: "embedding", expr: "embedding(x, 3)", input: text},
+	{name: "embedding shared", expr: `embedding(x, 3, share = "a") * tanh(embedding(x, 3, share = "a"))`, input: text},
+	{name: "token_mask", expr: "embedding(x, 1) * reshape(token_mask(x), [7, 1])", input: text},
+	{name: "positional_embedding", expr: "positional_embedding(x)", input: sequence},
+	{name: "positional_embedding sinusoidal", expr: `x * positional_embedding(x, kind = "sinusoidal")`, input: sequence},
+	{name: "positional_embedding of a text", expr: "tanh(positional_embedding(embedding(x, 4)))", input: text},
+	{name: "conv1d", expr: "conv1d(x, 3)", input: sequence},
+	{name: "conv1d even kernel", expr: "conv1d(x, 3, kernel = 4, bias = False)", input: sequence},
+	{name: "conv1d valid stride", expr: `conv1d(x, 3, stride = 2, padding = "valid")`, input: sequence},
+	{name: "conv1d stride and dilation", expr: "conv1d(x, 3, stride = 2, dilation = 2)", input: sequence},
+	{name: "conv1d causal", expr: `conv1d(x, 3, padding = "causal")`, input: sequence},
+	{name: "conv1d causal stride and dilation", expr: `conv1d(x, 3, kernel = 2, stride = 3, dilation = 2, padding = "causal")`, input: sequence},
+	{name: "conv1d groups", expr: "conv1d(x, 4, groups = 2)", input: sequence},
+	{name: "conv1d depthwise", expr: `conv1d(x, 6, groups = 6, padding = "causal")`, input: sequence},
+	{name: "conv1d of 1", expr: "conv1d(x, 3, kernel = 1, stride = 2)", input: sequence},
+	{name: "max_pool1d", expr: "max_pool1d(x * tanh(x))", input: sequence},
+	{name: "max_pool1d overlap", expr: `max_pool1d(x, window = 3, stride = 2, padding = "same")`, input: sequence},
+	{name: "max_pool1d of [T]", expr: "x * reshape(upsample(reshape(max_pool1d(flatten(x), 6), [5, 1, 1]), factor = (1, 6)), [5, 6])", input: sequence},
+	{name: "avg_pool1d", expr: "avg_pool1d(x)", input: sequence},
+	{name: "avg_pool1d overlap", expr: `avg_pool1d(x, window = 3, stride = 1, padding = "same")`, input: sequence},
+	{name: "global_avg_pool with a mask", expr: "global_avg_pool(x * x, MASK)", input: sequence},
+	{name: "global_max_pool with a mask", expr: "global_max_pool(x * x, mask = MASK)", input: sequence},
+	{name: "lstm", expr: "lstm(x, 3)", input: sequence},
+	{name: "lstm without bias", expr: "lstm(x, 3, bias = False)", input: sequence},
+	{name: "lstm backward", expr: `lstm(x, 3, direction = "backward")`, input: sequence},
+	{name: "lstm both with a mask", expr: `lstm(x, 3, direction = "both", mask = MASK)`, input: sequence},
+	{name: "lstm last", expr: "lstm(x, 3, sequences = False, mask = MASK)", input: sequence},
+	{name: "lstm both last", expr: `lstm(x, 3, direction = "both", sequences = False)`, input: sequence},
+	{name: "lstm of one step", expr: "lstm(x, 3)", input: arch.Shape{1, 4}},
+	{name: "lstm shared", expr: `lstm(lstm(x, 6, share = "a"), 6, share = "a")`, input: sequence},
+	{name: "lstm of a parameter", expr: "x * lstm(parameter([5, 3]), 6)", input: sequence},
+	{name: "lstm of a text", expr: "lstm(embedding(x, 4), 3, mask = token_mask(x))", input: text},
+	{name: "gru", expr: "gru(x, 3)", input: sequence},
+	{name: "gru without bias", expr: "gru(x, 3, bias = False)", input: sequence},
+	{name: "gru backward with a mask", expr: `gru(x, 3, direction = "backward", mask = MASK)`, input: sequence},
+	{name: "gru both", expr: `gru(x, 3, direction = "both")`, input: sequence},
+	{name: "gru both last with a mask", expr: `gru(x, 3, direction = "both", sequences = False, mask = MASK)`, input: sequence},
+	{name: "gru over an lstm", expr: "gru(lstm(x, 4), 3)", input: sequence},
+
 	{name: "matmul broadcasting", expr: "matmul(mean(x, axes = [0], keepdims = True), x, transpose_b = True)"},
 }
+
+var sequence, text = arch.Shape{5, 6}, arch.Tokens{Length: 7, Vocabulary: 4}
+
+// maskOfSequence keeps about half of the positions of x [5 6].
+const maskOfSequence = "reshape(slice(x, start = 2, stop = 3), [5])"
 
 // TestGradients compares the gradient of every operation, by its input and by its
 // weights, with central differences along random directions in float64.
@@ -149,7 +197,8 @@ func TestGradients(t *testing.T) {
 		if c.input == nil {
 			c.input = arch.Shape{6, 5, 4}
 		}
-		program := parse(t, fmt.Sprintf("def network(x, classes):\n    return dense(flatten(%s), classes)\n", c.expr), c.input, 3)
+		expr := strings.ReplaceAll(c.expr, "MASK", maskOfSequence)
+		program := parse(t, fmt.Sprintf("def network(x, classes):\n    return dense(flatten(%s), classes)\n", expr), c.input, 3)
 		for _, n := range program.Network.Nodes {
 			seen[n.Op] = true
 		}
@@ -170,6 +219,10 @@ func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
 	}
 	// All tensors enter as inputs: x, then the trainable weights.
 	names, shapes := []string{"input"}, [][]int{append([]int{batch}, net.Input...)}
+	first := 0 // of what there is a gradient by: token ids have none
+	if net.Vocabulary > 0 {
+		first = 1
+	}
 	var trainable []*model.Variable
 	for _, w := range weights.list {
 		if w.Trainable {
@@ -183,10 +236,14 @@ func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
 		for k, v := range trainable {
 			v.SetNodeValue(in[k+1])
 		}
-		logits := b.forward(in[0])
+		x := in[0]
+		if net.Vocabulary > 0 {
+			x = ConvertDType(x, dtypes.Int32)
+		}
+		logits := b.forward(x)
 		mix := Const(g, [][]float64{{0.3, -1, 0.7}, {1, 0.2, -0.4}, {-0.6, 0.9, 0.5}})
 		loss := ReduceAllSum(Mul(logits, mix))
-		return append([]*Node{loss}, Gradient(loss, in...)...)
+		return append([]*Node{loss}, Gradient(loss, in[first:]...)...)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +253,11 @@ func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
 	at := make([][]float64, len(shapes))
 	for k, shape := range shapes {
 		at[k] = normals(rng, shape)
+	}
+	for k := range at[0] {
+		if net.Vocabulary > 0 {
+			at[0][k] = float64(rng.IntN(net.Vocabulary))
+		}
 	}
 	call := func(values [][]float64) []*tensors.Tensor {
 		args := make([]any, len(values))
@@ -210,7 +272,10 @@ func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
 	}
 	gradients := call(at)[1:]
 	for k, name := range names {
-		gradient := tensors.MustCopyFlatData[float64](gradients[k])
+		if k < first {
+			continue
+		}
+		gradient := tensors.MustCopyFlatData[float64](gradients[k-first])
 		for range 2 {
 			direction := normals(rng, shapes[k])
 			moved := func(by float64) float64 {

@@ -10,7 +10,8 @@ import (
 )
 
 // attention is multi-head scaled dot-product attention (Vaswani et al. 2017) of
-// queries [B Tq Cq] over keys [B Tk Ck] and values [B Tk Cv].
+// queries [B Tq Cq] over keys [B Tk Ck] and values [B Tk Cv], without those keys at
+// which a mask [B Tk] is 0.
 func attention(b *graphBuilder, i int, n arch.Node, in []*Node) *Node {
 	in = b.sameBatch(in...)
 	heads, size := n.Attrs.Int("heads"), n.Attrs.Int("key_dim")
@@ -26,7 +27,13 @@ func attention(b *graphBuilder, i int, n arch.Node, in []*Node) *Node {
 	}
 	query, key, value := project(in[0], "query"), project(in[1], "key"), project(in[2], "value")
 	scores := MulScalar(Einsum("bqhd,bkhd->bhqk", query, key), 1/math.Sqrt(float64(size)))
-	shares := b.wide(scores, func(x *Node) *Node { return Softmax(x, -1) })
+	shares := b.wide(scores, func(x *Node) *Node {
+		if len(in) > 3 {
+			keep := BroadcastToDims(ExpandAxes(keeps(in[3]), 1, 2), x.Shape().Dimensions...)
+			x = Where(keep, x, BroadcastToDims(Scalar(b.g, x.DType(), -1e9), x.Shape().Dimensions...))
+		}
+		return Softmax(x, -1)
+	})
 	mixed := Einsum("bhqk,bkhd->bqhd", shares, value)
 	mixed = Reshape(mixed, mixed.Shape().Dim(0), mixed.Shape().Dim(1), heads*size)
 	return biased(product(mixed, b.weight(i, "output")), "output")
