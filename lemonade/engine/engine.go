@@ -4,9 +4,9 @@
 // [Open] starts a backend, [Engine.Train] trains one network and returns a
 // [Model], which predicts, saves and loads. How a training runs:
 //
-//   - The samples it needs lie on the device as uint8. A step sends a vector of
-//     indices and a handful of numbers; gathering, normalising, mirroring and
-//     cropping happen in the graph.
+//   - The samples it needs lie on the device, images as uint8 and tokens as int32.
+//     A step sends a vector of indices and a handful of numbers; gathering,
+//     normalising, mirroring, cropping and dropping tokens happen in the graph.
 //   - Shapes are fixed, so each phase compiles once: the ragged remainder of an
 //     epoch is dropped in training (every epoch deals a new permutation, so no
 //     sample is left out for good), and padded and masked in evaluation, whose

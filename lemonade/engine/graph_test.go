@@ -90,9 +90,9 @@ func TestAugmentation(t *testing.T) {
 	const h, w, crop, batch = 3, 4, 1, 600
 	s := &samples{shape: []int{h, w, 2}, mean: []float32{0.2, 0.5}, std: []float32{0.5, 0.25}, labels: make([]int32, 3)}
 	for k := range 3 * h * w * 2 {
-		s.images = append(s.images, byte(37*k+11))
+		s.values = append(s.values, byte(37*k+11))
 	}
-	images := slices.Clone(s.images)
+	images := slices.Clone(s.values)
 	weights, err := newWeights(parse(t, "def network(x, classes):\n    return dense(flatten(x), classes)\n", arch.Shape{h, w, 2}, 2).Network, 1, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)

@@ -46,8 +46,8 @@ const gpuBatch = 4096
 
 // newModel puts an untrained network and its samples on the device.
 func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed int64) (*Model, error) {
-	if arch.Shape(s.shape).String() != net.Input.String() {
-		return nil, fmt.Errorf("the network takes samples of shape %s, the data has %v", net.Input, s.shape)
+	if data := s.reads(); net.Reads().String() != data.String() {
+		return nil, fmt.Errorf("the network takes samples of shape %s, the data has %s", net.Reads(), data)
 	}
 	compute, err := e.precision(precision)
 	if err != nil {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -10,17 +12,22 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 )
 
 // samples are what a job reads, on the host: training samples first, then
 // validation samples.
 type samples struct {
-	shape     []int // H W C
-	images    []byte
-	labels    []int32
-	mean, std []float32 // per channel, of pixels/255
-	fit       int       // how many are for training
+	shape      []int  // H W C, or T of texts
+	values     []byte // pixels, or tokens as int32, as the device has them
+	vocabulary int    // of tokens; 0 of images
+	labels     []int32
+	mean, std  []float32 // per channel, of pixels/255
+	fit        int       // how many are for training
 }
+
+// reads returns the input that the samples are.
+func (s *samples) reads() arch.Input { return arch.InputOf(s.shape, s.vocabulary) }
 
 // count returns the number of samples, for training and validation together.
 func (s *samples) count() int { return len(s.labels) }
@@ -32,38 +39,59 @@ func collect(set *datasets.Set, trainSamples int) (*samples, error) {
 	if len(fit) == 0 || len(validate) == 0 {
 		return nil, fmt.Errorf("data set %s has %d training and %d validation samples; both are needed", set.Name, len(fit), len(validate))
 	}
-	size := set.Shape[0] * set.Shape[1] * set.Shape[2]
-	s := &samples{shape: set.Shape, mean: set.Mean, std: set.Std, fit: len(fit)}
-	s.images = make([]byte, 0, (len(fit)+len(validate))*size)
-	for _, rows := range [][]int32{fit, validate} {
-		for _, row := range rows {
-			s.images = append(s.images, set.Train.Images[int(row)*size:(int(row)+1)*size]...)
-			s.labels = append(s.labels, set.Train.Labels[row])
+	s := &samples{shape: set.Shape, vocabulary: set.Vocabulary, mean: set.Mean, std: set.Std, fit: len(fit)}
+	rows := slices.Concat(fit, validate)
+	for _, row := range rows {
+		s.labels = append(s.labels, set.Train.Labels[row])
+	}
+	size := int(arch.Shape(set.Shape).Size())
+	s.values = make([]byte, 0, len(rows)*size*s.dtype().Size())
+	for _, row := range rows {
+		from, to := int(row)*size, (int(row)+1)*size
+		if s.vocabulary > 0 {
+			s.values = appendTokens(s.values, set.Train.Tokens[from:to])
+		} else {
+			s.values = append(s.values, set.Train.Images[from:to]...)
 		}
 	}
 	return s, nil
+}
+
+// dtype is the type of the values.
+func (s *samples) dtype() dtypes.DType {
+	if s.vocabulary > 0 {
+		return dtypes.Int32
+	}
+	return dtypes.Uint8
+}
+
+func appendTokens(to []byte, tokens []int32) []byte {
+	for _, id := range tokens {
+		to = binary.NativeEndian.AppendUint32(to, uint32(id))
+	}
+	return to
 }
 
 // resident are samples on the device. A graph reads them as variables that it
 // does not change, so they are never copied or donated.
 type resident struct {
 	*samples
-	pixels, classes *model.Variable // [samples*H*W C] uint8, [samples] int32
+	stored, classes *model.Variable // [samples*H*W C] uint8 or [samples T] int32; [samples] int32
 }
 
 // upload puts the samples on the device.
 func (e *Engine) upload(store *model.Store, s *samples) (*resident, error) {
-	h, w, c := s.shape[0], s.shape[1], s.shape[2]
 	r := &resident{samples: s}
 	err := guard("put the samples on the device", func() error {
-		images, err := tensors.FromRaw(e.backend, 0, shapes.Make(dtypes.Uint8, s.count()*h*w, c), s.images)
+		c := s.shape[len(s.shape)-1]
+		values, err := tensors.FromRaw(e.backend, 0, shapes.Make(s.dtype(), len(s.values)/c/s.dtype().Size(), c), s.values)
 		if err != nil {
 			return err
 		}
-		if r.pixels, err = store.CreateVariable("/data/pixels", images); err != nil {
+		if r.stored, err = store.CreateVariable("/data/values", values); err != nil {
 			return err
 		}
-		r.pixels.SetTrainable(false)
+		r.stored.SetTrainable(false)
 		r.classes, err = store.CreateVariable("/data/classes", tensors.FromFlatDataAndDimensions(s.labels, s.count()))
 		if err != nil {
 			return err
@@ -71,7 +99,7 @@ func (e *Engine) upload(store *model.Store, s *samples) (*resident, error) {
 		r.classes.SetTrainable(false)
 		return nil
 	})
-	s.images = nil // the device has them now
+	s.values = nil // the device has them now
 	return r, err
 }
 
@@ -80,10 +108,15 @@ func (r *resident) labelsOf(indices *Node) *Node {
 	return Gather(r.classes.NodeValue(indices.Graph()), ExpandAxes(indices, -1))
 }
 
-// plain gathers the images of the samples, normalised: [B H W C] float32.
+// plain gathers the images of the samples, normalised: [B H W C] float32; or their
+// tokens: [B T] int32.
 func (r *resident) plain(indices *Node) *Node {
+	values := r.stored.NodeValue(indices.Graph())
+	if r.vocabulary > 0 {
+		return Gather(values, ExpandAxes(indices, -1))
+	}
 	h, w, c := r.shape[0], r.shape[1], r.shape[2]
-	images := Reshape(r.pixels.NodeValue(indices.Graph()), r.count(), h*w*c)
+	images := Reshape(values, r.count(), h*w*c)
 	x := Gather(images, ExpandAxes(indices, -1))
 	return r.normalise(Reshape(x, -1, h, w, c))
 }
@@ -98,6 +131,22 @@ func (r *resident) normalise(pixels *Node) *Node {
 	}
 	x := ConvertDType(pixels, dtypes.Float32)
 	return Add(Mul(x, lastAxis(Const(g, gain), x.Rank())), lastAxis(Const(g, shift), x.Rank()))
+}
+
+// unknown is the token that stands for all words without an id of their own.
+const unknown = 1
+
+// forgetful is plain with each token unknown with that probability: word dropout
+// (Dai & Le 2015). Padding stays padding.
+func (r *resident) forgetful(b *graphBuilder, indices *Node, rate float64) *Node {
+	tokens := r.plain(indices)
+	if rate == 0 {
+		return tokens
+	}
+	g := tokens.Graph()
+	lost := LessThan(b.uniform(tokens.Shape().Dimensions...), Scalar(g, dtypes.Float32, rate))
+	lost = LogicalAnd(lost, NotEqual(tokens, ZerosLike(tokens)))
+	return Where(lost, Scalar(g, dtypes.Int32, unknown), tokens)
 }
 
 // augmented is plain with every image mirrored with probability 1/2 (flip) and
@@ -134,7 +183,7 @@ func (r *resident) augmented(b *graphBuilder, indices *Node, flip bool, crop int
 	y, x := grid(clip(rows, h), clip(cols, w))
 	start := MulScalar(BroadcastToDims(Reshape(indices, batch, 1, 1), batch, h, w), float64(h*w))
 	at := Add(start, Add(MulScalar(y, float64(w)), x))
-	image := r.normalise(Gather(r.pixels.NodeValue(g), ExpandAxes(at, -1)))
+	image := r.normalise(Gather(r.stored.NodeValue(g), ExpandAxes(at, -1)))
 	seeRow, seeCol := grid(inside(rows, h), inside(cols, w))
 	seen := BroadcastToDims(ExpandAxes(LogicalAnd(seeRow, seeCol), -1), image.Shape().Dimensions...)
 	return Where(seen, image, ZerosLike(image))

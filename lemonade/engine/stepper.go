@@ -11,7 +11,7 @@ import (
 
 // Stepper compiles a job's training step and its inference at the same batch
 // size, for benchmarks that time single steps. Without a Set it makes random
-// images of the network's input shape. Each call of step trains on a batch and
+// images, or texts, of the network's input shape. Each call of step trains on a batch and
 // each call of infer classifies one; both return when the device has finished.
 // close frees the device's memory.
 func (e *Engine) Stepper(job Job) (step, infer func() error, close func(), err error) {
@@ -51,16 +51,23 @@ func (e *Engine) Stepper(job Job) (step, infer func() error, close func(), err e
 // synthetic makes random images and labels: eight batches to train on and one
 // to classify.
 func synthetic(job Job) (*samples, error) {
-	input := job.Network.Input
-	if len(input) != 3 {
-		return nil, fmt.Errorf("%s: input %s is no image [height width channels]", trial.BadData, input)
-	}
-	s := &samples{shape: input, mean: slices.Repeat([]float32{0.5}, input[2]), std: slices.Repeat([]float32{0.25}, input[2])}
-	s.fit = 8 * job.Recipe.BatchSize
+	input, vocabulary := job.Network.Input, job.Network.Vocabulary
+	s := &samples{shape: input, vocabulary: vocabulary, fit: 8 * job.Recipe.BatchSize}
 	rng := rand.New(rand.NewPCG(uint64(job.Seed), 0))
-	s.images = make([]byte, int64(s.fit+job.Recipe.BatchSize)*input.Size())
-	for k := range s.images {
-		s.images[k] = byte(rng.Uint32())
+	size := int64(s.fit+job.Recipe.BatchSize) * input.Size()
+	switch {
+	case vocabulary > 0:
+		for range size {
+			s.values = appendTokens(s.values, []int32{int32(rng.IntN(vocabulary))})
+		}
+	case len(input) == 3:
+		s.mean, s.std = slices.Repeat([]float32{0.5}, input[2]), slices.Repeat([]float32{0.25}, input[2])
+		s.values = make([]byte, size)
+		for k := range s.values {
+			s.values[k] = byte(rng.Uint32())
+		}
+	default:
+		return nil, fmt.Errorf("%s: input %s is neither an image [height width channels] nor a text", trial.BadData, input)
 	}
 	s.labels = make([]int32, s.fit+job.Recipe.BatchSize)
 	for k := range s.labels {

@@ -49,6 +49,10 @@ const doneData, doneCompile, doneTrain = 0.02, 0.08, 0.9
 // with details, and ctx.Err(). The loss of the curve is the one that was trained
 // on, with label smoothing; Model.Loss is the validation cross-entropy without.
 func (e *Engine) Train(ctx context.Context, job Job, progress func(trial.Progress)) (m *Model, err error) {
+	return e.train(ctx, job, func() (*samples, error) { return collect(job.Set, job.TrainSamples) }, progress)
+}
+
+func (e *Engine) train(ctx context.Context, job Job, collect func() (*samples, error), progress func(trial.Progress)) (m *Model, err error) {
 	if job.Epochs < 1 {
 		return nil, fmt.Errorf("epochs is %d; it must be at least 1", job.Epochs)
 	}
@@ -64,7 +68,7 @@ func (e *Engine) Train(ctx context.Context, job Job, progress func(trial.Progres
 	}
 
 	r.begin(trial.PhaseData, 0)
-	samples, err := collect(job.Set, job.TrainSamples)
+	samples, err := collect()
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (t *trainer) graph(_ *model.Scope, indices, vector *Node) *Node {
 		net: t.model.net, weights: t.model.weights, compute: t.model.compute, g: g,
 		training: true, random: t.random.NodeValue(g), rate: element(vector, atAverageRate),
 	}
-	x := t.data.augmented(b, indices, t.flip, t.crop)
+	x := t.samples(b, indices)
 	labels := t.data.labelsOf(indices)
 	logits := ConvertDType(b.forward(x), dtypes.Float32)
 	loss := ReduceAllMean(crossEntropy(logits, labels, t.recipe.LabelSmoothing))
@@ -87,6 +87,14 @@ func (t *trainer) graph(_ *model.Scope, indices, vector *Node) *Node {
 	t.random.SetNodeValue(b.random)
 	t.sums.SetNodeValue(Add(t.sums.NodeValue(g), Stack([]*Node{loss, accuracy}, 0)))
 	return loss
+}
+
+// samples gathers a batch with the augmentation that the recipe asks for.
+func (t *trainer) samples(b *graphBuilder, indices *Node) *Node {
+	if t.data.vocabulary > 0 {
+		return t.data.forgetful(b, indices, t.recipe.TokenDropout)
+	}
+	return t.data.augmented(b, indices, t.flip, t.crop)
 }
 
 // crossEntropy returns -log p of each sample's target [B]: its label, mixed with

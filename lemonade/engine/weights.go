@@ -103,14 +103,18 @@ func initial(w arch.Weight, rng *rand.Rand) ([]float64, error) {
 		return nil, fmt.Errorf("weight %s: initializer %q is unknown", w.Name, w.Init)
 	}
 	values := make([]float64, w.Shape.Size())
+	first := 0
+	if w.Padded {
+		first = len(values) / w.Shape[0]
+	}
 	if w.Init == "ones" {
-		for k := range values {
+		for k := first; k < len(values); k++ {
 			values[k] = 1
 		}
 		return values, nil
 	}
 	std, limit := scale(float64(max(w.FanIn, 1)), float64(max(w.FanOut, 1)))
-	for k := range values {
+	for k := first; k < len(values); k++ {
 		switch {
 		case std > 0:
 			values[k] = std * rng.NormFloat64()
