@@ -10,7 +10,7 @@ var sequenceOps = []Op{
 		Doc: "A learned vector for each token of a text: x [T] gives [T dim], and zeros for padding.",
 		Args: []Arg{
 			intArg("dim", nil, "size of a vector", "units", "embedding_dim", "output_dim", "features"),
-			initArg("lecun_normal"),
+			initArg("normal"),
 			{Name: "vocabulary", Kind: KindInt, Default: Derived("of x"), Implied: true, Doc: "ids there are", Min: 2, Max: MaxDim},
 		},
 		shape: func(in []Shape, a Attrs) (Shape, error) { return Shape{in[0][0], a.Int("dim")}, nil },
@@ -43,7 +43,7 @@ var sequenceOps = []Op{
 	},
 	{
 		Name: "conv1d", Family: familySequence, Inputs: []string{"x"}, HasWeights: true, Only: ForTexts,
-		Doc: "1-D convolution of a sequence [T C]; gives [T' filters]. Padding \"same\" keeps T at stride 1, \"causal\" too, and looks at earlier positions only. With groups, C and filters are split into that many separate convolutions.",
+		Doc: "1-D convolution of a sequence [T C]; gives [T' filters]; padding may be \"causal\" too: earlier positions alone are looked at. Padding \"same\" and \"causal\" keep T at stride 1. With groups, C and filters are split into that many separate convolutions.",
 		Args: []Arg{
 			intArg("filters", nil, "output channels", "channels", "out_channels"),
 			intArg("kernel", 3, "length of the window", "kernel_size"),

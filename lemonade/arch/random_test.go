@@ -321,7 +321,7 @@ func TestCanonicalFormIsStable(t *testing.T) {
 // hash may stay only where the canonical form is the same.
 func TestHashSeesEveryAttribute(t *testing.T) {
 	changed := map[string]bool{}
-	for seed := range 20 {
+	for seed := range 40 {
 		random := rng(seed)
 		g, out := randomGraph(random, nodeOps(), 50)
 		n, err := g.finish(out)

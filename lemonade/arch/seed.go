@@ -7,8 +7,8 @@ import (
 
 // Seed returns the program from which a search without an LLM starts: for an
 // image, three convolutions with batch normalisation and global pooling, sized
-// to the image; for a text, an embedding, two convolutions along time and pooling
-// that leaves padding out; for a sequence or a vector, two dense layers. Every
+// to the image; for a text, an embedding, a convolution along time and pooling that
+// leaves padding out; for a sequence or a vector, two dense layers. Every
 // program is valid for its input.
 func Seed(in Input, classes int) string {
 	if IsText(in) {
@@ -50,14 +50,10 @@ def network(x, classes):
 // seedText is short enough for a first round and hard to beat on long texts: what
 // tells a text's class is mostly one phrase somewhere, so the largest answer of
 // each filter counts beside the mean (Kim 2014).
-const seedText = `def block(x, filters):
-    return relu(layer_norm(conv1d(x, filters, kernel = 3)))
-
-def network(x, classes):
+const seedText = `def network(x, classes):
     mask = token_mask(x)
     x = embedding(x, 64)
-    x = block(x, 64)
-    x = block(x, 64)
+    x = relu(layer_norm(conv1d(x, 64, kernel = 3)))
     x = concat([global_avg_pool(x, mask), global_max_pool(x, mask)])
     return dense(dropout(x, 0.3), classes)
 `

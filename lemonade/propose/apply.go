@@ -26,16 +26,16 @@ type editor struct {
 
 // editors are the fifteen commands. How each is carried out is our own choice.
 var editors = []editor{
-	{"ACL", addConv, convs, +1, "a feature map [height width channels] to convolve"},
-	{"RCL", removeConv, convs, -1, "two convolutions, of which one can go and leave shapes that fit"},
+	{"ACL", addConv, convs, +1, "a feature map [height width channels] or a sequence to convolve"},
+	{"RCL", removeConv, convs, -1, "two convolutions or recurrent layers, of which one can go and leave shapes that fit"},
 	{"ASC", addSkip, skips, +1, "a stretch of layers that a tensor could skip"},
 	{"RSC", removeSkip, skips, -1, "a skip connection that can go"},
 	{"ADL", addDense, denses, +1, "a place for a dense layer"},
 	{"RDL", removeDense, denses, -1, "a dense layer before the last one that can go"},
 	{"AD", addDropout, dropouts, +1, "a place for dropout"},
 	{"RD", removeDropout, dropouts, -1, "a dropout layer"},
-	{"AMK", scaleKernels(more), filters, +1, "a convolution that can be widened"},
-	{"RK", scaleKernels(fewer), filters, -1, "a convolution that can be narrowed"},
+	{"AMK", scaleKernels(more), filters, +1, "a convolution or a recurrent layer that can be widened"},
+	{"RK", scaleKernels(fewer), filters, -1, "a convolution or a recurrent layer that can be narrowed"},
 	{"AMN", scaleNeurons(more), neurons, +1, "a dense layer before the last one that can be widened"},
 	{"RN", scaleNeurons(fewer), neurons, -1, "a dense layer before the last one that can be narrowed"},
 	{"AR", addRegularization, regularization, +1, "weight decay or label smoothing that can still grow"},
@@ -92,14 +92,17 @@ func countOp(p *arch.Program, ops map[string]bool) float64 {
 	return n
 }
 
-func convs(p *arch.Program) float64    { return countOp(p, set("conv")) }
+func convs(p *arch.Program) float64    { return countOp(p, featureOps) }
 func denses(p *arch.Program) float64   { return countOp(p, set("dense")) }
 func dropouts(p *arch.Program) float64 { return countOp(p, dropOps) }
 func skips(p *arch.Program) float64    { return float64(len(newGraph(p).skips())) }
 
-func filters(p *arch.Program) float64 { return sumAttr(p, "conv", "filters") }
 func neurons(p *arch.Program) float64 { return sumAttr(p, "dense", "units") }
 
+func filters(p *arch.Program) float64 {
+	return sumAttr(p, "conv", "filters") + sumAttr(p, "conv1d", "filters") +
+		sumAttr(p, "lstm", "units") + sumAttr(p, "gru", "units") + sumAttr(p, "embedding", "dim")
+}
 func sumAttr(p *arch.Program, op, attr string) float64 {
 	n := 0.0
 	for _, node := range p.Network.Nodes {

@@ -62,11 +62,26 @@ def recipe():
     return training(label_smoothing = 0.05)
 `
 
+const recurrent = `def network(x, classes):
+    mask = token_mask(x)
+    x = positional_embedding(dropout(embedding(x, 32), rate = 0.2))
+    x = gelu(layer_norm(conv1d(x, 48, kernel = 5, stride = 2, groups = 4)))
+    mask = max_pool1d(mask, 2)
+    x = lstm(x, 24, direction = "both", mask = mask)
+    x = x + attention(x, heads = 4, mask = mask)
+    x = gru(x, 40, sequences = False, mask = mask)
+    x = relu(dense(x, 32))
+    return dense(x, classes)
+
+def recipe():
+    return training(token_dropout = 0.1, label_smoothing = 0.1)
+`
+
 // parents are the networks that commands are tried on, with the commands that
 // each must be able to carry out; the rest may have no place in it.
 var parents = []struct {
 	name, source, can string
-	input             arch.Shape
+	input             arch.Input
 }{
 	{"seed 8x8", arch.Seed(arch.Shape{8, 8, 1}, 10), "ACL RCL ASC ADL AD AMK RK AR RR AWI", arch.Shape{8, 8, 1}},
 	{"seed 32x32", arch.Seed(arch.Shape{32, 32, 3}, 10), "ACL RCL ASC ADL AD AMK RK AR RR AWI", arch.Shape{32, 32, 3}},
@@ -75,8 +90,12 @@ var parents = []struct {
 	{"transformer", transformer, "ACL ASC RSC ADL RDL AD AMK RK AMN RN AR RR AWI", arch.Shape{32, 32, 3}},
 	{"convolutional", convolutional, "ACL RCL ASC RSC ADL RDL AD RD AMK RK AMN RN AR RR AWI", arch.Shape{32, 32, 3}},
 	{"dense", "def network(x, classes):\n    x = flatten(x)\n    x = relu(dense(x, 64))\n    return dense(x, classes)\n", "ACL ASC ADL RDL AD AMN RN AR RR AWI", arch.Shape{8, 8, 1}},
+	{"seed text", arch.Seed(text, 10), "ACL ASC ADL AD RD AMK RK AR RR AWI", text},
+	{"recurrent", recurrent, "ACL RCL ASC RSC ADL RDL AD RD AMK RK AMN RN AR RR AWI", text},
 	{"no dense", "def network(x, classes):\n    x = relu(conv(x, 16))\n    return global_avg_pool(conv(x, classes))\n", "ACL ADL ASC AD AMK RK AR RR AWI", arch.Shape{8, 8, 1}},
 }
+
+var text = arch.Tokens{Length: 64, Vocabulary: 1000}
 
 // tally counts what the commands are about, apart from the code under test.
 func tally(p *arch.Program) map[string]float64 {
@@ -84,12 +103,18 @@ func tally(p *arch.Program) map[string]float64 {
 	for _, node := range p.Network.Nodes {
 		n[node.Op]++
 		switch node.Op {
-		case "conv":
+		case "conv", "conv1d":
+			n["convs"]++
 			n["filters"] += float64(node.Attrs["filters"].(int))
 			n["init "+node.Attrs["init"].(string)]++
 		case "dense":
 			n["units"] += float64(node.Attrs["units"].(int))
 			n["init "+node.Attrs["init"].(string)]++
+		case "lstm", "gru":
+			n["convs"]++
+			n["filters"] += float64(node.Attrs["units"].(int))
+		case "embedding":
+			n["filters"] += float64(node.Attrs["dim"].(int))
 		case "dropout", "drop_path":
 			n["drops"]++
 		case "add", "concat":
@@ -104,7 +129,7 @@ var moves = map[string]struct {
 	what string
 	sign float64
 }{
-	"ACL": {"conv", 1}, "RCL": {"conv", -1}, "ASC": {"joins", 1}, "RSC": {"joins", -1},
+	"ACL": {"convs", 1}, "RCL": {"convs", -1}, "ASC": {"joins", 1}, "RSC": {"joins", -1},
 	"ADL": {"dense", 1}, "RDL": {"dense", -1}, "AD": {"drops", 1}, "RD": {"drops", -1},
 	"AMK": {"filters", 1}, "RK": {"filters", -1}, "AMN": {"units", 1}, "RN": {"units", -1},
 	"AR": {"decay+smoothing", 1}, "RR": {"decay+smoothing", -1},
@@ -113,7 +138,7 @@ var moves = map[string]struct {
 // checkMove verifies one application of a command.
 func checkMove(t *testing.T, code string, before, after *arch.Program) {
 	t.Helper()
-	again, err := arch.Parse(after.Source, before.Network.Input, before.Network.Classes)
+	again, err := arch.Parse(after.Source, before.Network.Reads(), before.Network.Classes)
 	if err != nil {
 		t.Fatalf("%s: the result does not parse: %v\n%s", code, err, after.Source)
 	}

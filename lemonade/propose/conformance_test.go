@@ -104,7 +104,7 @@ func conform(t *testing.T, s subject) {
 		}
 	})
 	t.Run("rounds", func(t *testing.T) {
-		for _, task := range []Task{digits, cifar} {
+		for _, task := range []Task{digits, cifar, reviews} {
 			study := &study{t: t, task: task, objective: balanced(t)}
 			play(t, study, s.make(t, task, actor), conformRounds)
 			if complete := len(study.history.Complete()); complete < conformRounds {

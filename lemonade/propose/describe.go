@@ -26,7 +26,11 @@ func taskLine(t Task) string {
 	if n := len(t.ClassNames); n > 0 && n <= 12 {
 		classes += " (" + plain(strings.Join(t.ClassNames, ", ")) + ")"
 	}
-	return fmt.Sprintf("%s: images %s, classes %s. Each network is trained for %d epochs on %s: what learns fast wins.", title, t.Input, classes, t.Epochs, samples)
+	samplesAre := fmt.Sprintf("images %s", t.Input)
+	if text, ok := t.Input.(arch.Tokens); ok {
+		samplesAre = fmt.Sprintf("texts of %d tokens out of %d", text.Length, text.Vocabulary)
+	}
+	return fmt.Sprintf("%s: %s, classes %s. Each network is trained for %d epochs on %s: what learns fast wins.", title, samplesAre, classes, t.Epochs, samples)
 }
 
 // leastSide is the side of an image below which halving it once more leaves a
@@ -188,6 +192,23 @@ var how = map[string]string{
 	"AWI": "give the conv calls another initializer, such as init = \"glorot_normal\"",
 }
 
+// howInText replaces what would be said of images.
+var howInText = map[string]string{
+	"ACL": "insert one more line such as x = relu(layer_norm(conv1d(x, 64, kernel = 3))) or x = gru(x, 64, mask = mask) where x is a sequence, or call a layer once more",
+	"RCL": "delete one conv1d, lstm or gru together with its norm and activation",
+	"ASC": "keep a tensor and add it again behind the next layers, as in y = relu(layer_norm(conv1d(x, 64))) and then x = x + y, where x already has 64 channels",
+	"AMK": "raise the filters of a conv1d, the units of an lstm or gru, or the dim of embedding by half or to the double",
+	"RK":  "lower the filters of a conv1d, the units of an lstm or gru, or the dim of embedding to a half or three quarters",
+	"AWI": "give the conv1d calls another initializer, such as init = \"glorot_normal\"",
+}
+
+func howTo(code string, f form) string {
+	if h, ok := howInText[code]; ok && f.Text {
+		return h
+	}
+	return how[code]
+}
+
 // commandLines tell each command with its reason, how it can be carried out, and
 // one line of the parent on which it could be. Another turn shows another line.
 func commandLines(r Request, f form) []string {
@@ -201,11 +222,11 @@ func commandLines(r Request, f form) []string {
 		if c.Reason != "" {
 			line += ", because " + c.Reason
 		}
-		if h := how[c.Code]; h != "" {
+		if h := howTo(c.Code, f); h != "" {
 			line += ". How: " + h
 		}
 		if r.Parent != nil && r.Parent.Program != nil {
-			if h := hint(c.Code, r.Parent.Program.Source, rng); h != "" {
+			if h := hint(c.Code, r.Parent.Program.Source, f.Text, rng); h != "" {
 				line += ". For instance " + h
 			}
 		}

@@ -8,17 +8,43 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// exampleChanges is what the example's answer says, a line for each command; the
-// last one is of the recipe.
-var exampleChanges = []string{
-	"AMK: `x = stage(x, 48)` becomes `x = stage(x, 96)`.",
-	"ASC: in stage, behind `h = ...`, a new line `h = h + relu(batch_norm(conv(h, filters)))`: h has `filters` channels already.",
-	"AR: a new recipe with weight_decay = 0.002.",
+// example is a round as a prompt shows it.
+type example struct {
+	parent, answer, recipe string
+	changes                []string // what the answer says, a line for each command; the last one is of the recipe
+	rationale              string
+}
+
+var imageExample = example{
+	parent: promptFile("example_parent.star"), answer: promptFile("example_answer.star"), recipe: promptFile("example_recipe.star"),
+	changes: []string{
+		"AMK: `x = stage(x, 48)` becomes `x = stage(x, 96)`.",
+		"ASC: in stage, behind `h = ...`, a new line `h = h + relu(batch_norm(conv(h, filters)))`: h has `filters` channels already.",
+		"AR: a new recipe with weight_decay = 0.002.",
+	},
+	rationale: "More filters where the image is small cost little, and the skip connection carries gradients to the first layers.",
+}
+
+var textExample = example{
+	parent: promptFile("example_text_parent.star"), answer: promptFile("example_text_answer.star"), recipe: promptFile("example_text_recipe.star"),
+	changes: []string{
+		"AMK: `x = layer(x, 64)` becomes `x = layer(x, 96)`.",
+		"ASC: in layer, behind `h = ...`, a new line `h = h + relu(layer_norm(conv1d(h, filters)))`: h has `filters` channels already.",
+		"AR: a new recipe with weight_decay = 0.02.",
+	},
+	rationale: "More filters tell more phrases apart, and the skip connection lets words reach the pooling as they are.",
+}
+
+func exampleFor(f form) example {
+	if f.Text {
+		return textExample
+	}
+	return imageExample
 }
 
 // exampleCommands are those that the example carries out.
 func exampleCommands(f form) []string {
-	lines := []string{"AMK, add more kernels. How: " + how["AMK"] + ".", "ASC, add skip connection."}
+	lines := []string{"AMK, add more kernels. How: " + howTo("AMK", f) + ".", "ASC, add skip connection."}
 	if !f.Fixed {
 		lines = append(lines, "AR, add regularization.")
 	}
@@ -27,15 +53,16 @@ func exampleCommands(f form) []string {
 
 // exampleText is the example's answer in the form that is asked for.
 func exampleText(f form) string {
-	changes, program := exampleChanges, exampleAnswer
+	e := exampleFor(f)
+	changes, program := e.changes, e.answer
 	if f.Fixed {
 		changes = changes[:len(changes)-1]
 	} else {
-		program += exampleRecipe
+		program += e.recipe
 	}
 	if f.JSON {
 		text, err := json.Marshal(jsonAnswer{
-			Rationale: "More filters where the image is small cost little, and the skip connection carries gradients to the first layers.",
+			Rationale: e.rationale,
 			Changes:   changes, Program: program, Expected: []jsonEffect{{trial.Accuracy, trial.Up}, {trial.MACs, trial.Up}},
 		})
 		if err != nil {

@@ -103,6 +103,20 @@ func (g *graph) tail(i int) int {
 	}
 }
 
+// operands returns the inputs of node i without its mask.
+func (g *graph) operands(i int) []int {
+	n := g.nodes[i]
+	if op, _ := arch.LookupOp(n.Op); op.Mask && len(n.Inputs) > len(op.Inputs) {
+		return n.Inputs[:len(op.Inputs)]
+	}
+	return n.Inputs
+}
+
+// ofText reports whether the network reads tokens.
+func (g *graph) ofText() bool {
+	return slices.ContainsFunc(g.nodes, func(n arch.Node) bool { return n.Op == "embedding" })
+}
+
 // dependsOnInput reports for each node whether it reads the sample at all.
 func (g *graph) dependsOnInput() []bool {
 	out := make([]bool, len(g.nodes))
@@ -162,7 +176,9 @@ func set(names ...string) map[string]bool {
 
 // The kinds of operations that edits tell apart.
 var (
-	layerOps      = set("conv", "dense", "attention")
+	featureOps    = set("conv", "conv1d", "lstm", "gru") // what the rule book calls convolutional layers
+	recurrentOps  = set("lstm", "gru")
+	layerOps      = set("conv", "conv1d", "lstm", "gru", "dense", "attention")
 	normOps       = set("batch_norm", "layer_norm", "group_norm")
 	activationOps = set("relu", "leaky_relu", "silu", "gelu", "hard_swish", "hard_sigmoid", "tanh", "sigmoid")
 	dropOps       = set("dropout", "drop_path")

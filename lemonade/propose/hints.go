@@ -13,8 +13,11 @@ import (
 
 // hint returns one such change, "" where the text of the program offers none. It
 // reads lines only: whether the change keeps the shapes is for the model to see to.
-func hint(code, program string, rng *rand.Rand) string {
+func hint(code, program string, text bool, rng *rand.Rand) string {
 	find := hints[code]
+	if h, ok := hintsInText[code]; ok && text {
+		find = h
+	}
 	if find == nil {
 		return ""
 	}
@@ -54,6 +57,29 @@ var hints = map[string]func(line string, rng *rand.Rand) []string{
 		return nil
 	},
 }
+
+// hintsInText replace those for images.
+var hintsInText = map[string]func(line string, rng *rand.Rand) []string{
+	"ACL": func(line string, _ *rand.Rand) []string {
+		return behind(line, sequenceLine, "%[1]s = relu(layer_norm(conv1d(%[1]s, %[1]s.shape[-1])))")
+	},
+	"ASC": func(line string, _ *rand.Rand) []string {
+		return behind(line, sequenceLine, "%[1]s = %[1]s + relu(layer_norm(conv1d(%[1]s, %[1]s.shape[-1])))")
+	},
+	"RCL": func(line string, _ *rand.Rand) []string { return deleted(line, sequenceAgain) },
+	"AWI": func(line string, _ *rand.Rand) []string {
+		if m := conv1dCall.FindStringSubmatchIndex(line); m != nil && !strings.Contains(line, "init") {
+			return []string{fmt.Sprintf("`%s` becomes `%s, init = \"glorot_normal\"%s`", line, line[:m[1]-1], line[m[1]-1:])}
+		}
+		return nil
+	},
+}
+
+var (
+	conv1dCall    = regexp.MustCompile(`\bconv1d\([^()]*\)`)
+	sequenceLine  = regexp.MustCompile(`^(\w+) = .*\b(?:conv1d|embedding|layer|block|stage)\w*\(`)
+	sequenceAgain = regexp.MustCompile(`^(\w+) = (?:[\w.]+\()*(?:conv1d|lstm|gru)\((\w+)\b`)
+)
 
 var (
 	convCall   = regexp.MustCompile(`\bconv\([^()]*\)`)

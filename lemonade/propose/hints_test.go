@@ -40,7 +40,7 @@ func TestHints(t *testing.T) {
 	} {
 		got := map[string]bool{}
 		for seed := range uint64(200) {
-			got[hint(code, stages, rand.New(rand.NewPCG(seed, 1)))] = true
+			got[hint(code, stages, false, rand.New(rand.NewPCG(seed, 1)))] = true
 		}
 		for _, w := range want {
 			if !got[w] {
@@ -60,7 +60,7 @@ func TestHintsWork(t *testing.T) {
 	before := parse(t, stages, task)
 	for code := range hints {
 		for seed := range uint64(20) {
-			h := hint(code, stages, rand.New(rand.NewPCG(seed, 2)))
+			h := hint(code, stages, false, rand.New(rand.NewPCG(seed, 2)))
 			quoted := strings.Split(h, "`")
 			line, changed := quoted[1], ""
 			switch {

@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -11,6 +12,9 @@ import (
 // with as many filters as there are channels. A network without activations on
 // feature maps is convolved behind any feature map.
 func addConv(g *graph, rng *rand.Rand) []edit {
+	if g.ofText() {
+		return addToSequence(g, rng)
+	}
 	var preferred, others []edit
 	act := g.activation()
 	for i, n := range g.nodes {
@@ -42,25 +46,56 @@ func addConv(g *graph, rng *rand.Rand) []edit {
 	return others
 }
 
+// addToSequence is addConv for a text: behind an embedding, an activation or a
+// recurrent layer it inserts a convolution along time with a layer norm, and
+// behind a recurrent layer more often one of its kind.
+func addToSequence(g *graph, rng *rand.Rand) []edit {
+	var edits []edit
+	act := g.activation()
+	for i, n := range g.nodes {
+		if len(n.Shape) != 2 || i == g.output() {
+			continue
+		}
+		channels, kernel := n.Shape[1], 3
+		if rng.IntN(3) == 0 {
+			kernel = 5
+		}
+		if n.Op == "embedding" || n.Op == "positional_embedding" || activationOps[n.Op] || recurrentOps[n.Op] {
+			edits = append(edits, func(g *graph) {
+				c := arch.Node{Op: "conv1d", Attrs: arch.Attrs{"filters": channels, "kernel": min(kernel, n.Shape[0])}}
+				g.insert(i, chain(i, c, arch.Node{Op: "layer_norm"}, arch.Node{Op: act})...)
+			})
+		}
+		if !recurrentOps[n.Op] {
+			continue
+		}
+		again := func(g *graph) {
+			next := arch.Node{Op: n.Op, Attrs: maps.Clone(n.Attrs), Inputs: append([]int{i}, n.Inputs[1:]...)}
+			g.insert(i, next)
+		}
+		edits = append(edits, again, again)
+	}
+	return edits
+}
+
 func convNode(filters, kernel, stride int) arch.Node {
 	return arch.Node{Op: "conv", Attrs: arch.Attrs{"filters": filters, "kernel": []int{kernel, kernel}, "stride": []int{stride, stride}}}
 }
 
-// removeConv takes a convolution out with the norm and activation behind it. One
-// that strides is replaced by max pooling of the same stride, so that what
-// follows keeps its cost. The last convolution stays.
+// removeConv takes a convolution or a recurrent layer out with the norm and
+// activation behind it. One that strides is replaced by max pooling of the same
+// stride, so that what follows keeps its cost, and one that gives its last state
+// by the mean over time. The last such layer stays.
 func removeConv(g *graph, _ *rand.Rand) []edit {
 	var edits []edit
 	for i, n := range g.nodes {
-		if n.Op != "conv" || i == g.output() {
+		if !featureOps[n.Op] || i == g.output() {
 			continue
 		}
 		edits = append(edits, func(g *graph) {
 			from, last := g.nodes[i].Inputs[0], g.tail(i)
-			if stride := g.nodes[i].Attrs.Ints("stride"); stride[0] > 1 || stride[1] > 1 {
-				g.nodes[i] = arch.Node{Op: "max_pool", Inputs: []int{from}, Attrs: arch.Attrs{
-					"window": slices.Clone(stride), "stride": slices.Clone(stride), "padding": "same"}}
-				from = i
+			if n, ok := inPlaceOf(g.nodes[i]); ok {
+				g.nodes[i], from = n, i
 			}
 			g.rewire(last, from, last)
 		})
@@ -69,6 +104,28 @@ func removeConv(g *graph, _ *rand.Rand) []edit {
 		return nil
 	}
 	return edits
+}
+
+// inPlaceOf returns what gives the shape of a layer that goes, where its input has
+// another one.
+func inPlaceOf(n arch.Node) (arch.Node, bool) {
+	switch n.Op {
+	case "conv":
+		if stride := n.Attrs.Ints("stride"); stride[0] > 1 || stride[1] > 1 {
+			return arch.Node{Op: "max_pool", Inputs: n.Inputs, Attrs: arch.Attrs{
+				"window": slices.Clone(stride), "stride": slices.Clone(stride), "padding": "same",
+			}}, true
+		}
+	case "conv1d":
+		if stride := n.Attrs.Int("stride"); stride > 1 {
+			return arch.Node{Op: "max_pool1d", Inputs: n.Inputs, Attrs: arch.Attrs{"window": stride, "stride": stride, "padding": "same"}}, true
+		}
+	default:
+		if !n.Attrs.Bool("sequences") {
+			return arch.Node{Op: "global_avg_pool", Inputs: n.Inputs}, true
+		}
+	}
+	return arch.Node{}, false
 }
 
 // addDense inserts a dense layer with activation before the last one; where the
@@ -127,8 +184,8 @@ func removeDense(g *graph, _ *rand.Rand) []edit {
 	return edits
 }
 
-// addDropout inserts dropout before the last dense layer or behind an activation
-// that leads to no other dropout.
+// addDropout inserts dropout before the last dense layer, or behind an activation,
+// an embedding or a recurrent layer that leads to no other dropout.
 func addDropout(g *graph, rng *rand.Rand) []edit {
 	rate := []float64{0.1, 0.2, 0.3}[rng.IntN(3)]
 	drop := arch.Node{Op: "dropout", Attrs: arch.Attrs{"rate": rate}}
@@ -142,7 +199,7 @@ func addDropout(g *graph, rng *rand.Rand) []edit {
 		edits = append(edits, e, e, e) // where it is most usual
 	}
 	for i, n := range g.nodes {
-		if activationOps[n.Op] && n.Op != "sigmoid" && n.Op != "hard_sigmoid" && i != g.output() && !near(i) {
+		if (activationOps[n.Op] && n.Op != "sigmoid" && n.Op != "hard_sigmoid" || n.Op == "embedding" || recurrentOps[n.Op]) && i != g.output() && !near(i) {
 			edits = append(edits, func(g *graph) { g.insert(i, chain(i, drop)...) })
 		}
 	}

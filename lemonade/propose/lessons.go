@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -36,7 +37,7 @@ func (p *llm) Reflect(ctx context.Context, r Request) (trial.Lessons, error) {
 }
 
 func lessonMessages(r Request) ([]trial.Message, error) {
-	v := roundView(r, form{})
+	v := roundView(r, form{Text: arch.IsText(r.Task.Input)})
 	v.Outcomes = outcomeLines(r, outcomesTaught)
 	text, err := render("lessons.tmpl", v)
 	return []trial.Message{{Role: "user", Content: text}}, err

@@ -17,12 +17,6 @@ import (
 //go:embed prompts
 var promptFiles embed.FS
 
-var (
-	exampleParent = promptFile("example_parent.star")
-	exampleAnswer = promptFile("example_answer.star")
-	exampleRecipe = promptFile("example_recipe.star")
-)
-
 func promptFile(name string) string {
 	text, err := promptFiles.ReadFile("prompts/" + name)
 	if err != nil {
@@ -35,7 +29,8 @@ func promptFile(name string) string {
 // answer of an example, and the plain network of a first round. A proposer that
 // only repeats them has found nothing.
 func Examples(input arch.Input, classes int) []string {
-	return []string{exampleParent, exampleAnswer, arch.Seed(input, classes)}
+	e := exampleFor(form{Text: arch.IsText(input)})
+	return []string{e.parent, e.answer, arch.Seed(input, classes)}
 }
 
 var prompts = template.Must(template.ParseFS(promptFiles, "prompts/*.tmpl"))
@@ -59,7 +54,7 @@ const (
 // is stuck, with two answers in a row that fail alike, starts the round anew, told
 // what failed: small models mend their first answer or none.
 func messages(r Request, format string) ([]trial.Message, error) {
-	form := form{JSON: format == formatJSON, Fixed: r.Recipe != nil}
+	form := form{JSON: format == formatJSON, Fixed: r.Recipe != nil, Text: arch.IsText(r.Task.Input)}
 	out, err := opening(form)
 	if err != nil {
 		return nil, err
@@ -102,18 +97,19 @@ func messages(r Request, format string) ([]trial.Message, error) {
 type form struct {
 	JSON  bool // the answer is a JSON object, else text with a fenced program
 	Fixed bool // the recipe is the study's
+	Text  bool // the samples are texts, else images
 }
 
 // opening is the part that is the same in every call: the system message and an
 // example of a round.
 func opening(f form) ([]trial.Message, error) {
 	system, err := render("system.tmpl", map[string]any{
-		"Ops": opLines(), "Training": trainingLine(), "Initializers": strings.Join(initializers, ", "), "JSON": f.JSON, "Fixed": f.Fixed,
+		"Ops": opLines(f), "Training": trainingLine(f), "Initializers": strings.Join(initializers, ", "), "JSON": f.JSON, "Fixed": f.Fixed, "Text": f.Text,
 	})
 	if err != nil {
 		return nil, err
 	}
-	user, err := render("example_user.tmpl", map[string]any{"Parent": exampleParent, "Commands": exampleCommands(f)})
+	user, err := render("example_user.tmpl", map[string]any{"Parent": exampleFor(f).parent, "Commands": exampleCommands(f), "Text": f.Text})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,13 @@ func TestPromptsGolden(t *testing.T) {
 		r    func() Request
 	}{
 		{"first", func() Request { return (&study{t: t, task: digits, objective: balanced(t)}).request() }},
+		{"first_text", func() Request { return (&study{t: t, task: reviews, objective: balanced(t)}).request() }},
+		{"later_text", func() Request {
+			s := &study{t: t, task: reviews, objective: balanced(t)}
+			s.add(arch.Seed(reviews.Input, reviews.Classes))
+			s.add(strings.Replace(recurrent, "classes)\n\ndef recipe", "classes) # a review\n\ndef recipe", 1), "ASC", "ACL")
+			return s.request("ACL", "RK")
+		}},
 		{"later", func() Request { return longHistory(t).request("ACL", "RK") }},
 		{"repair_invalid", func() Request {
 			r := longHistory(t).request("ACL")
@@ -105,7 +113,7 @@ func TestPromptsGolden(t *testing.T) {
 			}
 			var b strings.Builder
 			for i, m := range got {
-				if shown := map[bool]int{true: 4, false: 3}[strings.HasPrefix(c.name, "repair") && c.name != "repair_stuck"]; i < shown && c.name != "first" { // what was shown before
+				if shown := map[bool]int{true: 4, false: 3}[strings.HasPrefix(c.name, "repair") && c.name != "repair_stuck"]; i < shown && !strings.HasPrefix(c.name, "first") { // what was shown before
 					continue
 				}
 				b.WriteString("=== " + m.Role + "\n" + strings.TrimSuffix(m.Content, "\n") + "\n")
@@ -169,9 +177,12 @@ func TestPromptIsBounded(t *testing.T) {
 // The example in the prompt must be what it teaches: two programs that are valid
 // and differ as its commands say, in both forms.
 func TestExampleIsValid(t *testing.T) {
-	task := Task{Input: arch.Shape{28, 28, 1}, Classes: 10}
-	before := parse(t, Examples(task.Input, task.Classes)[0], task)
-	for _, f := range []form{{}, {JSON: true}, {Fixed: true}, {JSON: true, Fixed: true}} {
+	for _, f := range []form{{}, {JSON: true}, {Fixed: true}, {JSON: true, Fixed: true}, {Text: true}, {Text: true, JSON: true}, {Text: true, Fixed: true}} {
+		task := Task{Input: arch.Shape{28, 28, 1}, Classes: 10}
+		if f.Text {
+			task.Input = arch.Tokens{Length: 128, Vocabulary: 10000}
+		}
+		before := parse(t, Examples(task.Input, task.Classes)[0], task)
 		answer := read(exampleText(f), nil)
 		after := parse(t, answer.Source, task)
 		for _, code := range []string{"AMK", "ASC", "AR"} {
@@ -186,16 +197,25 @@ func TestExampleIsValid(t *testing.T) {
 	}
 }
 
-// Every operation that a program may call, and every command, is told.
+// Every operation that a program may call for its samples, and every command, is
+// told, and none that is for other samples.
 func TestPromptIsComplete(t *testing.T) {
-	all, err := opening(form{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := all[0].Content
-	for _, op := range arch.Ops() {
-		if !op.Internal && !strings.Contains(text, op.Name+"(") {
-			t.Errorf("the prompt does not tell %s", op.Name)
+	for _, f := range []form{{}, {Text: true}} {
+		all, err := opening(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := map[bool]string{false: arch.ForTexts, true: arch.ForImages}[f.Text]
+		calls := regexp.MustCompile(`\b\w+\(`).FindAllString(all[0].Content, -1)
+		for _, op := range arch.Ops() {
+			if told := slices.Contains(calls, op.Name+"("); !op.Internal && told != (op.Only != other) {
+				t.Errorf("text %t: whether the prompt tells %s: %t", f.Text, op.Name, told)
+			}
+		}
+		for name, text := range augmentations {
+			if told := strings.Contains(all[0].Content, name); told != (text == f.Text) {
+				t.Errorf("text %t: whether the prompt tells %s: %t", f.Text, name, told)
+			}
 		}
 	}
 	for _, code := range Codes() {

@@ -14,6 +14,11 @@ import (
 
 var digits = Task{Data: "digits", Title: "Digits", Input: arch.Shape{8, 8, 1}, Classes: 10, Epochs: 2}
 
+var reviews = Task{
+	Data: "imdb", Title: "IMDb", Input: arch.Tokens{Length: 256, Vocabulary: 20000}, Classes: 2,
+	ClassNames: []string{"negative", "positive"}, TrainSamples: 5000, Epochs: 3,
+}
+
 // play runs rounds with commands that change from round to round.
 func play(t *testing.T, s *study, p Proposer, rounds int) {
 	t.Helper()

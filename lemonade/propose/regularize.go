@@ -72,7 +72,7 @@ var initializers = []string{"he_normal", "he_uniform", "glorot_normal", "glorot_
 // initializer.
 func changeInitializer(g *graph, _ *rand.Rand) []edit {
 	var edits []edit
-	for _, ops := range []map[string]bool{set("conv"), set("dense"), set("conv", "dense", "attention")} {
+	for _, ops := range []map[string]bool{set("conv", "conv1d"), set("dense"), layerOps} {
 		for _, name := range initializers {
 			if !slices.ContainsFunc(g.nodes, func(n arch.Node) bool { return ops[n.Op] && n.Attrs.Text("init") != name }) {
 				continue

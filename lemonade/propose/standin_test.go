@@ -183,19 +183,22 @@ func actor(_ int, a asked) behaviour {
 		switch {
 		case round != "":
 			repair = true
-		case m.Role == "user" && !strings.Contains(m.Content, "[28 28 1]"):
+		case m.Role == "user" && !strings.Contains(m.Content, "[28 28 1]") && !strings.Contains(m.Content, "News:"):
 			round = m.Content
 		}
 	}
-	input := arch.Shape{32, 32, 3}
-	if strings.Contains(round, "[8 8 1]") {
-		input = arch.Shape{8, 8, 1}
+	input, classes := cifar.Input, cifar.Classes
+	switch {
+	case strings.Contains(round, "[8 8 1]"):
+		input = digits.Input
+	case strings.Contains(round, "texts of"):
+		input, classes = reviews.Input, reviews.Classes
 	}
 	source := extract(round, "")
 	if source == "" {
-		source = arch.Seed(input, 10)
+		source = arch.Seed(input, classes)
 	}
-	p, err := arch.Parse(source, input, 10)
+	p, err := arch.Parse(source, input, classes)
 	if err != nil {
 		return fails(http.StatusBadRequest, err.Error())
 	}

@@ -3,11 +3,13 @@ package propose
 import (
 	"math/rand/v2"
 	"slices"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 )
 
 // A width is the size of the last axis of one or more nodes that must agree:
 // the two sides of an addition, a norm and what it normalises, an image and its
-// gates. Changing a convolution's filters means changing all of them together.
+// gates. Changing a layer's filters means changing all of them together.
 type width struct {
 	members []int
 	size    int
@@ -96,7 +98,7 @@ func (g *graph) tie(j *joiner, i int) {
 	n := g.nodes[i]
 	size := lastDim(n.Shape)
 	switch op := n.Op; {
-	case op == "conv":
+	case op == "conv", op == "conv1d":
 		in, groups := n.Inputs[0], n.Attrs.Int("groups")
 		switch channels := lastDim(g.nodes[in].Shape); {
 		case groups == 1:
@@ -108,17 +110,20 @@ func (g *graph) tie(j *joiner, i int) {
 			j.divide(in, groups)
 			j.divide(i, groups)
 		}
-	case op == "dense", op == "attention", op == "parameter", op == "flatten":
-		// dense and attention set their own width and take any. A parameter has
-		// the width of what it is joined to. Flattened, a width is only read.
-		if op == "flatten" {
+	case op == "dense", op == "attention", op == "embedding", recurrentOps[op], op == "parameter", op == "flatten":
+		// These layers set their own width and take any. A parameter has the width
+		// of what it is joined to. Flattened, a width is only read.
+		switch {
+		case op == "flatten":
 			j.fix(i)
+		case recurrentOps[op]:
+			j.divide(i, ways(n))
 		}
 	case op == "concat" && n.Attrs.Int("axis") == -1:
 		j.fix(i) // follows from its operands, which stay free
 	case op == "concat", passes(n.Op), op == "slice" && n.Attrs.Int("axis") != -1,
 		op == "reshape", op == "transpose", op == "mean", op == "max":
-		for _, in := range n.Inputs {
+		for _, in := range g.operands(i) {
 			switch {
 			case (op == "mean" || op == "max") && slices.Contains(n.Attrs.Ints("axes"), -1):
 				j.fix(i)
@@ -143,7 +148,16 @@ func (g *graph) tie(j *joiner, i int) {
 func passes(op string) bool { return normOps[op] || activationOps[op] || dropOps[op] || passOps[op] }
 
 var passOps = set("softmax", "max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "channel_shuffle",
-	"add", "sub", "mul", "div", "maximum", "minimum", "sqrt", "exp", "abs", "square", "upsample")
+	"add", "sub", "mul", "div", "maximum", "minimum", "sqrt", "exp", "abs", "square", "upsample",
+	"max_pool1d", "avg_pool1d", "positional_embedding")
+
+// ways is how many states stand side by side in the output of a recurrent layer.
+func ways(n arch.Node) int {
+	if n.Attrs.Text("direction") == "both" {
+		return 2
+	}
+	return 1
+}
 
 func lastDim(shape []int) int {
 	if len(shape) == 0 {
@@ -156,13 +170,17 @@ func lastDim(shape []int) int {
 func (g *graph) widen(w width, size int) {
 	for _, i := range w.members {
 		switch n := g.nodes[i]; n.Op {
-		case "conv":
+		case "conv", "conv1d":
 			if g := n.Attrs.Int("groups"); g > 1 && g == n.Attrs.Int("filters") {
 				n.Attrs["groups"] = size
 			}
 			n.Attrs["filters"] = size
 		case "dense", "attention":
 			n.Attrs["units"] = size
+		case "lstm", "gru":
+			n.Attrs["units"] = size / ways(n)
+		case "embedding":
+			n.Attrs["dim"] = size
 		case "parameter", "reshape":
 			shape := n.Attrs.Ints("shape")
 			shape[len(shape)-1] = size
@@ -205,11 +223,12 @@ func (w width) resize(factor float64) int {
 	return size
 }
 
-// scaleKernels changes the filters of one convolution, with all that must agree
-// with it, or of all at once.
+// scaleKernels changes the filters of one convolution, or the units of a recurrent
+// layer or the size of an embedding, with all that must agree with it, or of all
+// at once.
 func scaleKernels(factors []float64) func(*graph, *rand.Rand) []edit {
 	return func(g *graph, rng *rand.Rand) []edit {
-		return g.scale(factors, func(op string) bool { return op == "conv" }, true)
+		return g.scale(factors, func(op string) bool { return featureOps[op] || op == "embedding" }, true)
 	}
 }
 
