@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -319,5 +320,39 @@ func TestAdviseOverALimit(t *testing.T) {
 	in.History[0].Program, in.History[1].Program = nil, nil
 	if got, err := Default().Advise(in); err != nil || got.Parent != 0 || len(got.Commands) > 0 {
 		t.Errorf("where nothing was trained: %+v, %v", got, err)
+	}
+}
+
+// The rules see the layers of a text as those of an image.
+func TestFeaturesOfATextNetwork(t *testing.T) {
+	p, err := arch.Parse(`
+def network(x, classes):
+    mask = token_mask(x)
+    x = embedding(x, 24)
+    x = relu(layer_norm(conv1d(x, 16, kernel = 5)))
+    h = lstm(x, 8, direction = "both", mask = mask)
+    x = dropout(h + x, 0.2)
+    x = concat([global_avg_pool(x, mask), gru(x, 40, sequences = False, mask = mask)])
+    return dense(relu(dense(x, 12)), classes)
+`, arch.Tokens{Length: 50, Vocabulary: 100}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := examine(p.Network)
+	recurrent, dense := 2*(16*32+8*32+32)+(16*120+40*120+120+40), 56*12+12*3
+	conv := 5*24*16 + recurrent
+	want := features{
+		convs: 3, recurrent: 2, denses: 2, hidden: 1, dropouts: 1, skips: 1, norms: 1, filters: 40, units: 12, dropoutRate: 0.2,
+		denseShare: float64(dense) / float64(dense+conv), initializers: got.initializers, depth: got.depth,
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(features{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	slices.Sort(got.initializers)
+	if !slices.Equal(got.initializers, []string{"glorot_uniform", "he_normal", "normal"}) {
+		t.Errorf("initializers %v", got.initializers)
+	}
+	if examine(newNet().conv(8).done()).convKind() != "convolutions" || got.convKind() == "convolutions" {
+		t.Errorf("the layers are called %q", got.convKind())
 	}
 }

@@ -4,10 +4,11 @@ import "github.com/lemo-nade/lemonade/lemonade/arch"
 
 // features are the counts of a network's structure that conditions may ask for.
 type features struct {
-	convs, depthwise, denses, hidden int
+	convs, depthwise, denses, hidden int // convs with recurrent layers, which do their part for texts
+	recurrent                        int
 	dropouts, skips, norms           int
 	batchNorm                        bool
-	filters, units                   int // of the widest convolution and hidden dense layer
+	filters, units                   int // of the widest convolution, recurrent layer or embedding, and of the widest hidden dense layer
 	dropoutRate                      float64
 	denseShare                       float64 // of all kernel weights, those in dense layers
 	initializers                     []string
@@ -47,6 +48,23 @@ func examine(n *arch.Network) features {
 			}
 			f.filters = max(f.filters, filters)
 			convWeights += float64(arch.Shape(kernel).Size()) * float64(channels) / float64(max(groups, 1)) * float64(filters)
+		case "conv1d":
+			filters, groups := node.Attrs.Int("filters"), node.Attrs.Int("groups")
+			f.convs++
+			if groups > 1 && groups == channels {
+				f.depthwise++
+			}
+			f.filters = max(f.filters, filters)
+			convWeights += float64(node.Attrs.Int("kernel")) * float64(channels) / float64(groups) * float64(filters)
+		case "lstm", "gru":
+			f.convs++
+			f.recurrent++
+			f.filters = max(f.filters, node.Attrs.Int("units"))
+			for _, w := range n.Weights(i) {
+				convWeights += float64(w.Shape.Size())
+			}
+		case "embedding":
+			f.filters = max(f.filters, node.Attrs.Int("dim"))
 		case "dense":
 			units, _ := node.Attrs["units"].(int)
 			f.denses++
@@ -63,7 +81,7 @@ func examine(n *arch.Network) features {
 			f.norms++
 			f.batchNorm = f.batchNorm || node.Op == "batch_norm"
 		case "add", "concat":
-			if joins(n, node) {
+			if joins(n, node) && (node.Op == "add" || len(node.Shape) > 1) { // vectors pooled in two ways are no skip
 				f.skips++
 			}
 		}
@@ -72,6 +90,22 @@ func examine(n *arch.Network) features {
 		f.denseShare = denseWeights / total
 	}
 	return f
+}
+
+// convKind is what the layers are that f.convs counts.
+func (f features) convKind() string {
+	if f.recurrent > 0 {
+		return "convolutional and recurrent layers"
+	}
+	return "convolutions"
+}
+
+// filterKind is what f.filters counts.
+func (f features) filterKind() string {
+	if f.recurrent > 0 {
+		return "filters or units"
+	}
+	return "filters"
 }
 
 // classifier returns the index of the dense layer that gives one value per class
@@ -84,7 +118,7 @@ func classifier(n *arch.Network) int {
 				return i
 			}
 			return -1
-		case "conv", "attention":
+		case "conv", "conv1d", "lstm", "gru", "attention", "embedding":
 			return -1
 		}
 	}

@@ -101,7 +101,7 @@ func TestDefaultRules(t *testing.T) {
 		{"plateau", calm().then(1, 0.5, 0.004).then(1, 0.5, 0.004).then(1, 0.5, 0.004), []string{"AWI", "ASC", "AMK"},
 			"the best effectiveness has not risen for 3 trials, with accuracy 0.95 here: something else is worth a try", false, nil, nil},
 		{"cost-of-width", calm().want(t, "accuracy", "inference_energy=2mJ"), []string{"RK"},
-			"inference_energy of 4.0 mJ is 2 times the target of 2.0 mJ, and the widest convolution has 32 filters", true, nil, nil},
+			"inference_energy of 4.0 mJ is 2 times the target of 2.0 mJ, and the widest layer has 32 filters", true, nil, nil},
 		{"cost-of-depth", calm().network(deep), []string{"RCL"},
 			"inference_energy of 4.0 mJ is still the first trial's 4.0 mJ, with 4 convolutions", false, nil, nil},
 		{"cost-of-dense-layers", calm().network(hidden), []string{"RDL"},
