@@ -34,7 +34,7 @@ type Options struct {
 	Epochs       int                      // per trial; default 10
 	Seed         int64                    // default 1
 	Axes         []trial.Metric           // of the Pareto front; default [objective.DefaultAxes]
-	Recipe       string                   // "free" (default): programs choose theirs; "fixed": all are trained with [arch.DefaultRecipe]
+	Recipe       string                   // "free" (default): programs choose theirs; "fixed": all are trained with that of [arch.RecipeFor]
 	Rules        string                   // path of a rule book, whose text is stored; default the built-in one
 	Without      []Part                   // parts of the method that are switched off, to measure what they are worth
 	Replay       string                   // study whose proposals and measurements are replayed; of proposer "replay" alone

@@ -3,6 +3,7 @@ package arch
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -277,6 +278,23 @@ func TestDeclarations(t *testing.T) {
 		if !seen[op] && op != "training" {
 			t.Errorf("the synonym %s names %s, which is no operation", name, op)
 		}
+	}
+}
+
+// TestReadme holds the count of operations in the README to those there are.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, op := range Ops() {
+		if !op.Internal {
+			count++
+		}
+	}
+	if want := fmt.Sprintf("… %d of them", count); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not say %q", want)
 	}
 }
 

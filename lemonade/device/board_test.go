@@ -61,7 +61,7 @@ func TestLookupUnknown(t *testing.T) {
 }
 
 // network parses the body of a program's network.
-func network(t testing.TB, input arch.Shape, body string) *arch.Network {
+func network(t testing.TB, input arch.Input, body string) *arch.Network {
 	t.Helper()
 	p, err := arch.Parse("def network(x, classes):\n    "+strings.ReplaceAll(body, "\n", "\n    "), input, 10)
 	if err != nil {
@@ -106,6 +106,24 @@ func TestWork(t *testing.T) {
 		{kind: pooling, ops: 4 * 4 * 6 * 4, tensors: 4 * (8*8*6 + 4*4*6)},
 		{kind: pointwise, ops: 2 * 96 * 10, weights: 4 * 96 * 10, tensors: 4 * (96 + 10), checked: true},
 	}
+	checkWork(t, n, want)
+}
+
+// An embedding reads the rows of its tokens, and a recurrent layer its recurrent
+// kernel at every step.
+func TestWorkOfText(t *testing.T) {
+	n := network(t, arch.Tokens{Length: 16, Vocabulary: 1000}, "x = max_pool1d(relu(conv1d(embedding(x, 8), 6, bias = False)))\nreturn dense(gru(x, 4, sequences = False, bias = False), classes, bias = False)")
+	checkWork(t, n, []work{
+		{kind: elementwise, ops: 16 * 8, weights: 4 * 16 * 8, tensors: 4 * (16 + 16*8)},
+		{kind: spatial, ops: 2 * 16 * 3 * 8 * 6, weights: 4 * 3 * 8 * 6, tensors: 4 * (16*8 + 16*6)},
+		{kind: pooling, ops: 8 * 6 * 2, tensors: 4 * (16*6 + 8*6)},
+		{kind: pointwise, ops: 2 * 8 * (6 + 4) * 12, weights: 4 * (6*12 + 8*4*12), tensors: 4 * (8*6 + 4)},
+		{kind: pointwise, ops: 2 * 4 * 10, weights: 4 * 4 * 10, tensors: 4 * (4 + 10), checked: true},
+	})
+}
+
+func checkWork(t *testing.T, n *arch.Network, want []work) {
+	t.Helper()
 	var got []work
 	fused(n, true, func(w work) { got = append(got, w) })
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(work{})); diff != "" {

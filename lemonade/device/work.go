@@ -1,6 +1,10 @@
 package device
 
-import "github.com/lemo-nade/lemonade/lemonade/arch"
+import (
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/arch"
+)
 
 // kind is a way of working that reaches a share of the peak of its own.
 type kind int
@@ -82,9 +86,9 @@ func fused(n *arch.Network, activations bool, yield func(work)) {
 				continue
 			}
 		}
-		values[i].fold = node.Op == "conv" || node.Op == "dense"
+		values[i].fold = node.Op == "conv" || node.Op == "conv1d" || node.Op == "dense"
 		switch node.Op {
-		case "conv", "dense", "add", "sub", "mul", "div", "batch_norm", "avg_pool", "max_pool":
+		case "conv", "conv1d", "dense", "add", "sub", "mul", "div", "batch_norm", "avg_pool", "max_pool":
 			values[i].fuse = true
 		}
 		yield(workOf(n, i))
@@ -113,8 +117,29 @@ func workOf(n *arch.Network, i int) work {
 			w.kind = spatial
 		}
 		w.ops = 2 * float64(macs)
+	case "conv1d":
+		switch {
+		case node.Attrs.Int("groups") > 1:
+			w.kind = grouped
+		case node.Attrs.Int("kernel") == 1:
+			w.kind = pointwise
+		default:
+			w.kind = spatial
+		}
+		w.ops = 2 * float64(macs)
+	case "embedding": // reads the rows of its tokens alone
+		w.ops, w.weights = elements, 4*elements
+	case "lstm", "gru": // the recurrent kernel is read at every step
+		w.kind, w.ops = pointwise, 2*float64(macs)
+		for _, weight := range n.Weights(i) {
+			if strings.HasSuffix(weight.Name, "recurrent") {
+				w.weights += 4 * float64(weight.Shape.Size()) * float64(n.Nodes[node.Inputs[0]].Shape[0]-1)
+			}
+		}
 	case "dense", "attention", "matmul":
 		w.kind, w.ops = pointwise, 2*float64(macs)
+	case "avg_pool1d", "max_pool1d":
+		w.kind, w.ops = pooling, elements*float64(node.Attrs.Int("window"))
 	case "avg_pool", "max_pool":
 		k := node.Attrs.Ints("window")
 		w.kind, w.ops = pooling, elements*float64(k[0]*k[1])
