@@ -171,7 +171,7 @@ func (r *run) training(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tu
 		given[name] = toGo(kw[1])
 		names = append(names, name)
 	}
-	rec, err := recipeFrom(r.graph.vocabulary > 0, given, names)
+	rec, err := recipeFrom(r.graph.reads(), given, names)
 	if err != nil {
 		return nil, fmt.Errorf("training: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}

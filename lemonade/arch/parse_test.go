@@ -165,7 +165,13 @@ func TestRecipes(t *testing.T) {
 	adamw.Optimizer, adamw.LearningRate = "adamw", 0.003
 	full := Recipe{Optimizer: "sgd", LearningRate: 0.25, Momentum: 0.8, WeightDecay: 1e-4, LabelSmoothing: 0.1,
 		BatchSize: 128, Schedule: "cosine", Warmup: 0.05, Flip: false, Crop: 4}
+	augmented := DefaultRecipe
+	augmented.Turn, augmented.Cutout, augmented.Mixup = true, 4, 0.2
 	for source, want := range map[string]Recipe{
+		"training(turn=True, cutout=4, mixup=0.2)":                    augmented,
+		"training(rotate=True, cutout_size=4.0, mixup_alpha=0.2)":     augmented,
+		"training(turn=False, cutout=0, mixup=0, token_dropout=0.25)": DefaultRecipe,
+
 		"":                              DefaultRecipe,
 		"training()":                    DefaultRecipe,
 		"training(optimizer = \"SGD\")": DefaultRecipe,
@@ -189,11 +195,55 @@ func TestRecipes(t *testing.T) {
 			t.Errorf("printed %s: %s", source, diff)
 		}
 	}
-	err := Recipe{Schedule: "COSINE", Crop: 9}.Validate()
-	for _, want := range []string{"optimizer", "learning_rate must be more than 0", "batch_size must be between 8 and 1024, got 0", "schedule", "crop must be between 0 and 8, got 9"} {
+	err := Recipe{Schedule: "COSINE", Crop: 9, Cutout: 65, Mixup: 1.5, TokenDropout: -1}.Validate()
+	for _, want := range []string{
+		"optimizer", "learning_rate must be more than 0", "batch_size must be between 8 and 1024, got 0", "schedule", "crop must be between 0 and 8, got 9",
+		"cutout must be between 0 and 64, got 65", "mixup must be between 0 and 1, got 1.5", "token_dropout must be between 0 and 0.5, got -1",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
+	}
+}
+
+// TestAugmentationBySample checks what recipes become of what does nothing to the
+// samples, and that a square may not blank a whole image.
+func TestAugmentationBySample(t *testing.T) {
+	for _, tt := range []struct {
+		in                Input
+		given, want, fail string
+	}{
+		{Shape{8, 8, 1}, "turn=True, cutout=4, token_dropout=0.1", "turn = True, cutout = 4", ""},
+		{Shape{8, 10, 1}, "turn=True, mixup=1", "mixup = 1.0", ""},
+		{Shape{10, 8, 1}, "cutout=5", "", "training: cutout must be at most 4, half of the shorter side of images [10 8 1], got 5"},
+		{Tokens{16, 100}, "turn=True, cutout=60, mixup=1, flip=True, crop=8, word_dropout=0.1", "token_dropout = 0.1", ""},
+	} {
+		p, err := Parse(Seed(tt.in, 3)+"\ndef recipe():\n    return training("+tt.given+")\n", tt.in, 3)
+		switch {
+		case tt.fail != "":
+			if err == nil || !strings.Contains(err.Error(), tt.fail) {
+				t.Errorf("%v, %s: %v does not say %q", tt.in, tt.given, err, tt.fail)
+			}
+		case err != nil:
+			t.Errorf("%v, %s: %v", tt.in, tt.given, err)
+		default:
+			if d := cmp.Diff("\ndef recipe():\n    return training("+tt.want+")\n", printRecipe(tt.in, p.Recipe)); d != "" {
+				t.Errorf("%v, %s: %s", tt.in, tt.given, d)
+			}
+		}
+	}
+}
+
+// TestRecipeJSON pins what trial keys are made of: a recipe without augmentation
+// that came later has the JSON that it always had.
+func TestRecipeJSON(t *testing.T) {
+	got, err := json.Marshal(DefaultRecipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"optimizer":"sgd","learning_rate":0.1,"momentum":0.9,"weight_decay":0.0005,"label_smoothing":0,"batch_size":64,"schedule":"one_cycle","warmup":0.3,"flip":true,"crop":0}`
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Error(d)
 	}
 }
 

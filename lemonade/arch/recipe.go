@@ -15,5 +15,11 @@ type Recipe struct {
 	Flip           bool    `json:"flip"`            // mirror images left to right at random
 	Crop           int     `json:"crop"`            // pixels of padding before a random crop, in [0, 8]; 0 is off
 
+	// What follows is left out of JSON where it is off, so that a recipe without it
+	// keeps the trial keys it had before there was such a thing.
+
+	Turn         bool    `json:"turn,omitempty"`          // turn square images by 0, 90, 180 or 270 degrees at random
+	Cutout       int     `json:"cutout,omitempty"`        // pixels of the side of a square that is blanked at random, in [0, 64]; 0 is off
+	Mixup        float64 `json:"mixup,omitempty"`         // alpha of the Beta distribution that images are mixed by, in [0, 1]; 0 is off
 	TokenDropout float64 `json:"token_dropout,omitempty"` // share of a text's tokens that become unknown at random, in [0, 0.5]
 }

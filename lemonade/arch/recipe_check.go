@@ -64,12 +64,12 @@ var recipeFields = []recipeField{
 	intField("batch_size", 8, 1024, "samples per step", func(r *Recipe) *int { return &r.BatchSize }),
 	textField("schedule", "of the learning rate", []string{"one_cycle", "cosine", "constant"}, func(r *Recipe) *string { return &r.Schedule }),
 	floatField("warmup", 0.5, "share of the steps spent rising to the peak", func(r *Recipe) *float64 { return &r.Warmup }),
-	{
-		Arg: boolArg("flip", true, "mirror images left to right at random"),
-		get: func(r *Recipe) any { return r.Flip }, set: func(r *Recipe, v any) { r.Flip = v.(bool) },
-	},
+	boolField("flip", "mirror images left to right at random", func(r *Recipe) *bool { return &r.Flip }),
 	intField("crop", 0, 8, "pixels of padding before a random crop; 0 is off", func(r *Recipe) *int { return &r.Crop }),
-	floatField("token_dropout", 0.5, "share of a text's tokens that become unknown at random", func(r *Recipe) *float64 { return &r.TokenDropout }),
+	boolField("turn", "turn square images by 0, 90, 180 or 270 degrees at random, where no side of them is up", func(r *Recipe) *bool { return &r.Turn }, "rotate"),
+	intField("cutout", 0, 64, "side in pixels of a square that is blanked at random, at most half of the image's shorter side; 0 is off", func(r *Recipe) *int { return &r.Cutout }, "cutout_size"),
+	floatField("mixup", 1, "mix every image and its label with another's, by a share drawn from Beta(mixup, mixup); 0 is off", func(r *Recipe) *float64 { return &r.Mixup }, "mixup_alpha"),
+	floatField("token_dropout", 0.5, "share of a text's tokens that become unknown at random", func(r *Recipe) *float64 { return &r.TokenDropout }, "word_dropout"),
 }
 
 func textField(name, doc string, choices []string, at func(*Recipe) *string) recipeField {
@@ -79,16 +79,23 @@ func textField(name, doc string, choices []string, at func(*Recipe) *string) rec
 	}
 }
 
-func floatField(name string, hi float64, doc string, at func(*Recipe) *float64) recipeField {
+func boolField(name, doc string, at func(*Recipe) *bool, aliases ...string) recipeField {
 	return recipeField{
-		Arg: floatArg(name, *at(&DefaultRecipe), 0, hi, doc),
+		Arg: boolArg(name, *at(&DefaultRecipe), doc, aliases...),
+		get: func(r *Recipe) any { return *at(r) }, set: func(r *Recipe, v any) { *at(r) = v.(bool) },
+	}
+}
+
+func floatField(name string, hi float64, doc string, at func(*Recipe) *float64, aliases ...string) recipeField {
+	return recipeField{
+		Arg: floatArg(name, *at(&DefaultRecipe), 0, hi, doc, aliases...),
 		get: func(r *Recipe) any { return *at(r) }, set: func(r *Recipe, v any) { *at(r) = v.(float64) },
 	}
 }
 
-func intField(name string, lo, hi float64, doc string, at func(*Recipe) *int) recipeField {
+func intField(name string, lo, hi float64, doc string, at func(*Recipe) *int, aliases ...string) recipeField {
 	return recipeField{
-		Arg: Arg{Name: name, Kind: KindInt, Default: *at(&DefaultRecipe), Doc: doc, Min: lo, Max: hi},
+		Arg: Arg{Name: name, Kind: KindInt, Default: *at(&DefaultRecipe), Doc: doc, Min: lo, Max: hi, Aliases: aliases},
 		get: func(r *Recipe) any { return *at(r) }, set: func(r *Recipe, v any) { *at(r) = v.(int) },
 	}
 }
@@ -121,20 +128,38 @@ func (r Recipe) Validate() error {
 
 // canonical sets what the optimizer or the samples do not use to its default, so
 // that equal trainings have equal recipes.
-func (r Recipe) canonical(text bool) Recipe {
+func (r Recipe) canonical(in Input) Recipe {
 	if r.Optimizer == "adamw" {
 		r.Momentum = DefaultRecipe.Momentum
 	}
-	if text {
-		r.Flip, r.Crop = false, 0
-	} else {
-		r.TokenDropout = 0
+	if IsText(in) {
+		r.Flip, r.Crop, r.Turn, r.Cutout, r.Mixup = false, 0, false, 0, 0
+		return r
+	}
+	r.TokenDropout = 0
+	if shape, _ := in.reads(); len(shape) == 3 {
+		r.Turn = r.Turn && shape[0] == shape[1]
 	}
 	return r
 }
 
-// recipeFrom makes a recipe from the arguments of training(...).
-func recipeFrom(text bool, given map[string]any, names []string) (Recipe, error) {
+// fits checks what depends on the size of the images: a square that could blank
+// all of one, or nearly, leaves nothing to learn from.
+func (r Recipe) fits(in Input) error {
+	shape, _ := in.reads()
+	if len(shape) != 3 || r.Cutout == 0 {
+		return nil
+	}
+	if most := min(shape[0], shape[1]) / 2; r.Cutout > most {
+		return fmt.Errorf("cutout must be at most %d, half of the shorter side of images %s, got %d", most, in, r.Cutout)
+	}
+	return nil
+}
+
+// recipeFrom makes a recipe from the arguments of training(...), for a network
+// that reads in.
+func recipeFrom(in Input, given map[string]any, names []string) (Recipe, error) {
+	text := IsText(in)
 	var errs []error
 	values := map[string]any{}
 	for _, name := range names {
@@ -166,7 +191,8 @@ func recipeFrom(text bool, given map[string]any, names []string) (Recipe, error)
 			recipeFields[i].set(&r, v)
 		}
 	}
-	return r.canonical(text), nil
+	r = r.canonical(in)
+	return r, r.fits(in)
 }
 
 func recipeNames() string {

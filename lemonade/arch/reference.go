@@ -109,7 +109,7 @@ func Reference() string {
 		fmt.Fprintf(&b, "- `%s = %s`: %s%s\n", f.Name, literal(f.Default), f.Doc, f.bounds())
 	}
 	fmt.Fprintf(&b, "\nWith adamw the learning rate is %s where it is left out, and momentum is not used.\n", literal(adamwRate))
-	fmt.Fprintf(&b, "Of a text, the optimizer is %s where it is left out, and nothing is mirrored or cropped.\n", textOptimizer)
+	fmt.Fprintf(&b, "Of a text, the optimizer is %s where it is left out, and what changes images does nothing; of images, token_dropout does nothing.\n", textOptimizer)
 	return b.String()
 }
 
