@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,29 @@ func benchmarkStepper(b *testing.B, source string) (step, infer func() error) {
 func BenchmarkTrainStep(b *testing.B) {
 	step, _ := benchmarkStepper(b, benchmarkProgram)
 	timed(b, step)
+}
+
+// BenchmarkAugmentation times a training step that takes images as they are beside
+// one that changes them in every way. The two alternate, so that what else the
+// machine does falls on both.
+func BenchmarkAugmentation(b *testing.B) {
+	plain, _ := benchmarkStepper(b, strings.Replace(benchmarkProgram, "batch_size = 128", "batch_size = 128, flip = False", 1))
+	moved, _ := benchmarkStepper(b, strings.Replace(benchmarkProgram, "batch_size = 128", "batch_size = 128, crop = 4", 1))
+	all, _ := benchmarkStepper(b, strings.Replace(benchmarkProgram, "batch_size = 128", "batch_size = 128, crop = 4, turn = True, cutout = 16, mixup = 0.2", 1))
+	steps := []func() error{plain, moved, all}
+	spent := make([]time.Duration, len(steps))
+	for b.Loop() {
+		for k, step := range steps {
+			before := processorTime(b)
+			if err := step(); err != nil {
+				b.Fatal(err)
+			}
+			spent[k] += processorTime(b) - before
+		}
+	}
+	for k, name := range []string{"plain", "flip+crop", "all"} {
+		b.ReportMetric(float64(spent[k].Microseconds())/1000/float64(b.N), name+"-cpu-ms")
+	}
 }
 
 // BenchmarkInference times the classification of 128 images of 32×32×3.

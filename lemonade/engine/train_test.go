@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -163,8 +164,7 @@ func TestDeterminism(t *testing.T) {
 	if testEngine(t).gpu {
 		t.Skip("promised on a CPU only")
 	}
-	job := smallJob(t, 1)
-	job.Recipe.Crop = 1
+	job := augmentedJob(t, 1)
 	first := values(t, train(t, job))
 	if d := cmp.Diff(first, values(t, train(t, job))); d != "" {
 		t.Errorf("two trainings from one seed differ:\n%s", d)
@@ -175,9 +175,20 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// TestSaveAndLoad demands the same weights and the same validation after a round trip.
+// augmentedJob is smallJob with every augmentation, on a set that all of them suit.
+func augmentedJob(t testing.TB, epochs int) Job {
+	job := smallJob(t, epochs)
+	set := *job.Set
+	set.Augment = datasets.Augment{Flip: true, Turn: true}
+	job.Set = &set
+	job.Recipe.Flip, job.Recipe.Turn, job.Recipe.Crop, job.Recipe.Cutout, job.Recipe.Mixup = true, true, 1, 2, 0.2
+	return job
+}
+
+// TestSaveAndLoad demands the same weights and the same accuracy on samples as
+// they are after a round trip, which the recipe has no part in.
 func TestSaveAndLoad(t *testing.T) {
-	job := smallJob(t, 2)
+	job := augmentedJob(t, 2)
 	m := train(t, job)
 	path := filepath.Join(t.TempDir(), "weights.safetensors")
 	if err := m.Save(path); err != nil {

@@ -19,8 +19,7 @@ type trainer struct {
 	data   *resident
 	batch  int
 	recipe arch.Recipe
-	flip   bool
-	crop   int
+	images augmentation
 	opt    *optimizer
 	random *model.Variable // state of the random generator
 	sums   *model.Variable // [2]: sums over the epoch's steps of mean loss and of accuracy
@@ -38,9 +37,8 @@ func (e *Engine) newTrainer(job Job, s *samples) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{model: m, data: m.data, recipe: job.Recipe, crop: job.Recipe.Crop}
+	t := &trainer{model: m, data: m.data, recipe: job.Recipe, images: job.augmentation(s)}
 	t.batch = min(job.Recipe.BatchSize, s.fit)
-	t.flip = job.Recipe.Flip && (job.Set == nil || job.Set.Augment.Flip)
 	if t.batch < 1 {
 		return nil, fmt.Errorf("batch_size is %d; it must be at least 1", job.Recipe.BatchSize)
 	}
@@ -80,9 +78,10 @@ func (t *trainer) graph(_ *model.Scope, indices, vector *Node) *Node {
 	}
 	x := t.samples(b, indices)
 	labels := t.data.labelsOf(indices)
-	logits := ConvertDType(b.forward(x), dtypes.Float32)
-	loss := ReduceAllMean(crossEntropy(logits, labels, t.recipe.LabelSmoothing))
-	accuracy := ReduceAllMean(right(logits, labels))
+	mix := t.images.mixing(b, t.batch)
+	logits := ConvertDType(b.forward(mix.images(x)), dtypes.Float32)
+	loss := ReduceAllMean(mix.mean(labels, func(labels *Node) *Node { return crossEntropy(logits, labels, t.recipe.LabelSmoothing) }))
+	accuracy := ReduceAllMean(mix.mean(labels, func(labels *Node) *Node { return right(logits, labels) }))
 	t.opt.apply(t.model.weights, loss, vector)
 	t.random.SetNodeValue(b.random)
 	t.sums.SetNodeValue(Add(t.sums.NodeValue(g), Stack([]*Node{loss, accuracy}, 0)))
@@ -94,7 +93,7 @@ func (t *trainer) samples(b *graphBuilder, indices *Node) *Node {
 	if t.data.vocabulary > 0 {
 		return t.data.forgetful(b, indices, t.recipe.TokenDropout)
 	}
-	return t.data.augmented(b, indices, t.flip, t.crop)
+	return t.data.augmented(b, indices, t.images)
 }
 
 // crossEntropy returns -log p of each sample's target [B]: its label, mixed with
