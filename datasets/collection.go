@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -214,117 +213,29 @@ func (c *collection) choose(pictures []picture) {
 
 // divide sets the split of each picture, where it is not given, and counts.
 func (c *collection) divide(pictures []picture) error {
-	labels := make([]int32, len(pictures))
-	var train []int32
+	labels, parts := make([]int32, len(pictures)), make([]part, len(pictures))
 	for i, p := range pictures {
-		labels[i] = p.label
-		if p.part == partTrain {
-			train = append(train, int32(i))
-		}
+		labels[i], parts[i] = p.label, p.part
 	}
-	if !c.tests {
-		for _, i := range stratify(labels, train, saltTest)[:len(train)/5] {
-			pictures[i].part = partTest
-		}
-	}
-	var count [3]int
-	var kept []int32 // labels of Train
-	for _, p := range pictures {
-		count[p.part]++
-		if p.part != partTest {
-			kept = append(kept, p.label)
-		}
-	}
-	i := &c.info
-	i.Train, i.Test, i.Validation = len(kept), count[partTest], count[partValidation]
-	if !c.checks {
-		i.Validation = validationOf(i.Train)
-	}
-	i.Shape = []int{c.form.height, c.form.width, c.form.channels}
+	c.info.Shape = []int{c.form.height, c.form.width, c.form.channels}
 	if bytes := int64(len(pictures)) * int64(c.form.size()); bytes > mostPixelBytes {
 		return fmt.Errorf("%d pictures of %d×%d take %d GB in memory, %d are the most: choose a smaller size", len(pictures), c.form.width, c.form.height, bytes>>30, mostPixelBytes>>30)
 	}
-	return c.enough(pictures, kept)
-}
-
-// mostPixelBytes bounds what a set takes in memory.
-const mostPixelBytes = 8 << 30
-
-// validationOf is how many of so many training samples validate where nobody says it.
-func validationOf(train int) int { return max(train/10, min(200, train/4)) }
-
-// leastOfClass is how many pictures a class must have: of ten, two test and two or
-// one validate.
-const leastOfClass = 10
-
-// enough holds that every class has samples in every split.
-func (c *collection) enough(pictures []picture, kept []int32) error {
-	names := c.info.ClassNames
-	all, fit, checks := make([]int, len(names)), make([]int, len(names)), make([]int, len(names))
-	tests := make([]int, len(names))
-	for _, p := range pictures {
-		all[p.label]++
-		switch {
-		case p.part == partTest:
-			tests[p.label]++
-		case p.part == partValidation:
-			checks[p.label]++
-		case c.checks:
-			fit[p.label]++
-		}
+	note, err := division{info: &c.info, tests: c.tests, checks: c.checks, noun: "picture"}.draw(labels, parts)
+	if err != nil {
+		return err
 	}
-	if !c.checks {
-		validation, rest := drawn(kept, c.info.Validation)
-		for _, i := range validation {
-			checks[kept[i]]++
-		}
-		for _, i := range rest {
-			fit[kept[i]]++
-		}
+	for i, p := range parts {
+		pictures[i].part = p
 	}
-	for _, rule := range []struct {
-		count  []int
-		least  int
-		reason string
-	}{
-		{all, leastOfClass, "too few pictures (%d are the least)"},
-		{fit, 1, "no picture to train on"},
-		{checks, 1, "no picture to validate on"},
-	} {
-		var lacking []string
-		for label, n := range rule.count {
-			if n < rule.least {
-				lacking = append(lacking, fmt.Sprintf("%q with %d", names[label], n))
-			}
-		}
-		if len(lacking) == 0 {
-			continue
-		}
-		reason := rule.reason
-		if rule.least > 1 {
-			reason = fmt.Sprintf(reason, rule.least)
-		}
-		return fmt.Errorf("%s: class %s: add some, or take the class out", reason, few(lacking))
-	}
-	var absent []string
-	for label, n := range tests {
-		if n == 0 {
-			absent = append(absent, names[label])
-		}
-	}
-	if len(absent) > 0 {
-		c.note("the test split has no picture of %s", few(absent))
+	if note != "" {
+		c.note("%s", note)
 	}
 	return nil
 }
 
-// few lists the first of some names, and counts the rest.
-func few(names []string) string {
-	if more := len(names) - 3; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), more)
-	}
-	return strings.Join(names, ", ")
-}
+// mostPixelBytes bounds what a set takes in memory.
+const mostPixelBytes = 8 << 30
 
 // describe is what the names and the headers of the files tell.
 func (c *collection) describe() (Info, error) {

@@ -110,14 +110,7 @@ func newFolder(path string, o FolderOptions) (folder, error) {
 	if path == "" {
 		return folder{}, errors.New("no folder is named: write folder:PATH")
 	}
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return folder{}, err
-		}
-		path = filepath.Join(home, rest)
-	}
-	root, err := filepath.Abs(path)
+	root, err := absolute(path)
 	if err != nil {
 		return folder{}, err
 	}
@@ -145,37 +138,16 @@ func newFolder(path string, o FolderOptions) (folder, error) {
 
 // parseFolder reads what follows the scheme in a spec.
 func parseFolder(rest string) (folder, error) {
-	path, query, _ := strings.Cut(rest, "?")
-	path, err := unescape(path)
+	var o FolderOptions
+	path, err := parseOptions(rest, o.set)
 	if err != nil {
 		return folder{}, err
-	}
-	var o FolderOptions
-	seen := map[string]bool{}
-	for part := range strings.SplitSeq(query, "&") {
-		if part == "" {
-			continue
-		}
-		key, value, _ := strings.Cut(part, "=")
-		if value, err = unescape(value); err != nil {
-			return folder{}, err
-		}
-		if seen[key] {
-			return folder{}, fmt.Errorf("%s is given twice", key)
-		}
-		seen[key] = true
-		if err := o.set(key, value); err != nil {
-			return folder{}, err
-		}
 	}
 	return newFolder(path, o)
 }
 
 // set is one option of a spec.
 func (o *FolderOptions) set(key, value string) error {
-	if value == "" {
-		return fmt.Errorf("%s has no value: write %s=VALUE", key, key)
-	}
 	switch key {
 	case "labels":
 		o.Labels = value
@@ -225,34 +197,25 @@ func (o *FolderOptions) set(key, value string) error {
 
 // name is the spec with the options in order and without those of their default.
 func (f folder) name() string {
-	o, parts := f.options, []string(nil)
-	add := func(key, value, usual string) {
-		if value != usual {
-			parts = append(parts, key+"="+escape(value, "%&"))
-		}
-	}
-	add("labels", o.Labels, "")
-	add("file", o.File, "file")
-	add("label", o.Label, "label")
-	add("split", o.Split, "split")
+	o, text := f.options, optionText{}
+	text.add("labels", o.Labels, "")
+	text.add("file", o.File, "file")
+	text.add("label", o.Label, "label")
+	text.add("split", o.Split, "split")
 	if o.Width > 0 && o.Width == o.Height {
-		add("size", strconv.Itoa(o.Width), "")
+		text.add("size", strconv.Itoa(o.Width), "")
 	} else if o.Width > 0 {
-		add("size", fmt.Sprintf("%dx%d", o.Width, o.Height), "")
+		text.add("size", fmt.Sprintf("%dx%d", o.Width, o.Height), "")
 	}
-	add("grey", map[int]string{0: "", 1: "1", 3: "0"}[o.Channels], "")
-	add("fit", o.Fit, "crop")
+	text.add("grey", map[int]string{0: "", 1: "1", 3: "0"}[o.Channels], "")
+	text.add("fit", o.Fit, "crop")
 	if o.Flip {
-		add("flip", "1", "")
+		text.add("flip", "1", "")
 	}
 	if o.SkipBad {
-		add("skip", "bad", "")
+		text.add("skip", "bad", "")
 	}
-	name := folderScheme + ":" + escape(f.root, "%?")
-	if len(parts) > 0 {
-		name += "?" + strings.Join(parts, "&")
-	}
-	return name
+	return folderScheme + ":" + escape(f.root, "%?") + text.String()
 }
 
 func (f folder) short() string {
@@ -260,39 +223,6 @@ func (f folder) short() string {
 		return base
 	}
 	return "pictures"
-}
-
-// escape writes the given characters as % and two hex digits.
-func escape(text, special string) string {
-	var b strings.Builder
-	for i := range len(text) {
-		if c := text[i]; strings.IndexByte(special, c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-func unescape(text string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] != '%' {
-			b.WriteByte(text[i])
-			continue
-		}
-		if i+2 >= len(text) {
-			return "", fmt.Errorf("%q ends in the middle of a %% and two hex digits: a %% itself is written %%25", text)
-		}
-		c, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
-		if err != nil {
-			return "", fmt.Errorf("%%%s in %q are no two hex digits: a %% itself is written %%25", text[i+1:i+3], text)
-		}
-		b.WriteByte(byte(c))
-		i += 2
-	}
-	return b.String(), nil
 }
 
 // collection is the folder as it lies there.

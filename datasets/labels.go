@@ -209,7 +209,7 @@ func (f folder) locate(entry string) (rel string, info fs.FileInfo, err error) {
 	if !filepath.IsLocal(rel) {
 		return "", nil, errors.New("lies outside the folder: name files relative to it")
 	}
-	for _, ending := range append([]string{""}, readable...) {
+	for _, ending := range append([]string{""}, pictureFiles.readable...) {
 		info, err := os.Stat(filepath.Join(f.root, filepath.FromSlash(rel+ending)))
 		if err == nil && info.Mode().IsRegular() {
 			return rel + ending, info, nil

@@ -28,7 +28,7 @@ var partNames = map[string]part{
 	"test": partTest, "testing": partTest,
 }
 
-// imageFile is a file that should be a picture.
+// imageFile is a file that should be a sample: a picture or a text.
 type imageFile struct {
 	path  string // to open it
 	rel   string // in the set's folder, with slashes
@@ -76,12 +76,20 @@ const (
 	mostDepth = 32
 )
 
-// readable are the endings of pictures that can be decoded; unreadable those that
-// cannot, though people take them for pictures too.
-var (
-	readable   = []string{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
-	unreadable = []string{".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm"}
-)
+// kind is what files of samples are called, by their endings.
+type kind struct {
+	noun       string
+	readable   []string // endings of files that are samples
+	unreadable []string // of those that people take for samples too, though they cannot be read
+	convert    string   // what to do about the latter
+}
+
+var pictureFiles = kind{
+	noun:       "picture",
+	readable:   []string{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp"},
+	unreadable: []string{".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm"},
+	convert:    "convert it to PNG or JPEG",
+}
 
 func hasSuffix(name string, suffixes []string) bool {
 	return slices.Contains(suffixes, strings.ToLower(path.Ext(name)))
@@ -98,40 +106,46 @@ func (f folder) list() (*listing, error) {
 	if f.options.Labels != "" {
 		return f.listLabels()
 	}
-	dirs, loose, err := f.top()
-	if err != nil {
-		return nil, err
+	list, loose, err := pictureFiles.list(f.root)
+	if err == nil && len(list.files) == 0 {
+		err = f.nothing(loose)
 	}
-	l := &listing{}
-	w := &walker{list: l, other: map[string]int{}}
+	return list, err
+}
+
+// list finds the samples in the folders of classes below root, and those that lie in none.
+func (k kind) list(root string) (l *listing, loose []string, err error) {
+	dirs, loose, err := k.top(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	l = &listing{}
+	w := &walker{kind: k, list: l, other: map[string]int{}}
 	split := slices.ContainsFunc(dirs, func(d string) bool { p, ok := partNames[strings.ToLower(d)]; return ok && p == partTrain }) &&
 		!slices.ContainsFunc(dirs, func(d string) bool { _, ok := partNames[strings.ToLower(d)]; return !ok })
 	for _, dir := range dirs {
 		if !split {
-			err = w.walk(filepath.Join(f.root, dir), dir, dir, partTrain, 0)
+			err = w.walk(filepath.Join(root, dir), dir, dir, partTrain, 0)
 		} else {
-			err = w.splitFolder(filepath.Join(f.root, dir), dir, partNames[strings.ToLower(dir)])
+			err = w.splitFolder(filepath.Join(root, dir), dir, partNames[strings.ToLower(dir)])
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, name := range loose {
 		l.faults.add(name, errors.New("lies in no folder of a class"))
 	}
-	if len(l.files) == 0 {
-		return nil, f.nothing(loose)
-	}
-	if classes := l.classes(); len(classes) < 2 {
-		return nil, fmt.Errorf("all %d pictures are of one class, %q: two or more folders of classes are needed%s", len(l.files), classes[0], f.hint(dirs))
+	if classes := l.classes(); len(classes) == 1 {
+		return nil, nil, fmt.Errorf("all %d %ss are of one class, %q: two or more folders of classes are needed%s", len(l.files), k.noun, classes[0], k.hint(root, dirs))
 	}
 	l.notes = append(l.notes, w.notes()...)
-	return l, nil
+	return l, loose, nil
 }
 
-// top returns the names of the folders and of the pictures that lie at the top.
-func (f folder) top() (dirs, loose []string, err error) {
-	entries, err := os.ReadDir(f.root)
+// top returns the names of the folders and of the samples that lie at the top.
+func (k kind) top(root string) (dirs, loose []string, err error) {
+	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,11 +153,11 @@ func (f folder) top() (dirs, loose []string, err error) {
 		if ignored(e.Name()) {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(f.root, e.Name())) // through a link
+		info, err := os.Stat(filepath.Join(root, e.Name())) // through a link
 		switch {
 		case err == nil && info.IsDir():
 			dirs = append(dirs, e.Name())
-		case err == nil && hasSuffix(e.Name(), readable):
+		case err == nil && hasSuffix(e.Name(), k.readable):
 			loose = append(loose, e.Name())
 		}
 	}
@@ -159,7 +173,7 @@ func (f folder) nothing(loose []string) error {
 		}
 		return fmt.Errorf("its %d pictures lie in no folders of classes: make a folder for each class and move them there, or write a CSV file with the columns file and label and name it with ?labels=FILE", len(loose))
 	}
-	return fmt.Errorf("there are no pictures in folders of classes (of the kinds %s)", strings.Join(readable, " "))
+	return fmt.Errorf("there are no pictures in folders of classes (of the kinds %s)", strings.Join(pictureFiles.readable, " "))
 }
 
 func escapeGlob(path string) string {
@@ -167,21 +181,22 @@ func escapeGlob(path string) string {
 }
 
 // hint suggests the folder below where an archive has put one around the classes.
-func (f folder) hint(dirs []string) string {
+func (k kind) hint(root string, dirs []string) string {
 	if len(dirs) != 1 {
 		return ""
 	}
-	below := folder{root: filepath.Join(f.root, dirs[0])}
-	if inner, _, err := below.top(); err == nil && len(inner) > 1 {
-		return fmt.Sprintf("; did you mean %s?", below.root)
+	below := filepath.Join(root, dirs[0])
+	if inner, _, err := k.top(below); err == nil && len(inner) > 1 {
+		return fmt.Sprintf("; did you mean %s?", below)
 	}
 	return ""
 }
 
-// walker collects pictures from folders.
+// walker collects samples from folders.
 type walker struct {
+	kind
 	list  *listing
-	other map[string]int // files that are no pictures by their name, by ending
+	other map[string]int // files that are no samples by their name, by ending
 }
 
 // splitFolder collects a folder that holds the classes of one split.
@@ -205,14 +220,14 @@ func (w *walker) splitFolder(dir, rel string, p part) error {
 			if err := w.walk(filepath.Join(dir, name), path.Join(rel, name), name, p, 1); err != nil {
 				return err
 			}
-		case hasSuffix(name, readable):
+		case hasSuffix(name, w.readable):
 			w.list.faults.add(path.Join(rel, name), errors.New("lies in no folder of a class"))
 		}
 	}
 	return nil
 }
 
-// walk collects all pictures below dir.
+// walk collects all samples below dir.
 func (w *walker) walk(dir, rel, class string, p part, depth int) error {
 	if depth > mostDepth {
 		return fmt.Errorf("%s: folders are nested more than %d deep (a link that leads back?)", rel, mostDepth)
@@ -237,10 +252,10 @@ func (w *walker) walk(dir, rel, class string, p part, depth int) error {
 				return err
 			}
 			continue
-		case hasSuffix(name, unreadable):
-			w.list.faults.add(file.rel, fmt.Errorf("the kind %s cannot be read: convert it to PNG or JPEG", path.Ext(name)))
+		case hasSuffix(name, w.unreadable):
+			w.list.faults.add(file.rel, fmt.Errorf("the kind %s cannot be read: %s", path.Ext(name), w.convert))
 			continue
-		case !hasSuffix(name, readable):
+		case !hasSuffix(name, w.readable):
 			w.other[strings.ToLower(path.Ext(name))]++
 			continue
 		}
@@ -267,7 +282,7 @@ func (w *walker) notes() []string {
 	if len(kinds) > 5 {
 		kinds = append(kinds[:5], "…")
 	}
-	return []string{fmt.Sprintf("%d files that are no pictures by their names (%s) are left out", n, strings.Join(kinds, ", "))}
+	return []string{fmt.Sprintf("%d files that are no %ss by their names (%s) are left out", n, w.noun, strings.Join(kinds, ", "))}
 }
 
 // faults are files that cannot be used.
