@@ -43,6 +43,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Task is what a set is for.
@@ -85,6 +87,10 @@ type Info struct {
 
 	Augment Augment `json:"augment"`
 
+	// Published is how many samples the publisher has, where this copy has fewer and was
+	// taken all the same; else 0. See [Info.Partial].
+	Published int `json:"published,omitempty"`
+
 	Download int64 `json:"download,omitempty"` // bytes; 0 where nothing is downloaded
 	Size     int64 `json:"size,omitempty"`     // bytes of its files on disk; 0 where it is embedded
 }
@@ -96,6 +102,18 @@ type Augment struct {
 	Crop int  `json:"crop,omitempty"` // pixels of padding before a random crop; 0 is none
 	Turn bool `json:"turn,omitempty"` // turning by 90, 180 and 270 degrees, where no side is up
 }
+
+// Partial is the mark of a copy that has fewer samples than were published, such as
+// "partial: 10,000 of 50,000", and "" for a whole one.
+func (i Info) Partial() string {
+	if i.Published == 0 {
+		return ""
+	}
+	return fmt.Sprintf("partial: %s of %s", thousands(i.Train+i.Test), thousands(i.Published))
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string { return humanize.Comma(int64(n)) }
 
 // Available returns how many samples can be fitted on: Train without Validation.
 func (i Info) Available() int { return i.Train - i.Validation }
@@ -118,11 +136,13 @@ type source interface {
 var sets = []source{
 	digits{},
 	cifar10,
+	imdb{},
 }
 
 // schemes read the specs that stand in place of a name: SCHEME:REST.
 var schemes = map[string]func(rest string) (spec, error){
 	folderScheme: func(rest string) (spec, error) { return parseFolder(rest) },
+	textScheme:   func(rest string) (spec, error) { return parseText(rest) },
 }
 
 // spec is a set that its name describes.
@@ -130,6 +150,12 @@ type spec interface {
 	source
 	name() string  // in the one form that a study keeps
 	short() string // for people
+}
+
+// optional is a set with a name that takes options: NAME?KEY=VALUE.
+type optional interface {
+	source
+	with(query string) (spec, error)
 }
 
 // Names returns the names of all sets that have one.
@@ -142,7 +168,8 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the description of the set of that name or spec. Of a folder
+// Lookup returns the description of the set of that name or spec. Of texts of one's own it
+// reads all but the words; of a folder
 // it reads the names of the files and the pictures' headers: damaged or repeated
 // pictures are found by [Prepare] alone, whose [Ref.Info] counts without them.
 // The error of an unknown name lists those that there are.
@@ -170,6 +197,11 @@ func Clean(name string) (string, error) {
 func Short(name string) string {
 	if s, ok, err := parseSpec(name); ok && err == nil {
 		return s.short()
+	}
+	if s, _, err := lookup(name); err == nil {
+		if s, ok := s.(spec); ok {
+			return s.short()
+		}
 	}
 	return name
 }
@@ -203,12 +235,25 @@ func lookup(name string) (s source, clean string, err error) {
 		}
 		return s, s.name(), nil
 	}
+	base, query, asked := strings.Cut(name, "?")
 	for _, s := range sets {
-		if info, err := s.describe(); err == nil && info.Name == name {
+		info, err := s.describe()
+		if err != nil || info.Name != base {
+			continue
+		}
+		if !asked {
 			return s, name, nil
 		}
+		if s, ok := s.(optional); ok {
+			with, err := s.with(query)
+			if err != nil {
+				return nil, "", fmt.Errorf("datasets: %s: %w", name, err)
+			}
+			return with, with.name(), nil
+		}
+		return nil, "", fmt.Errorf("datasets: %s takes no options", base)
 	}
-	return nil, "", fmt.Errorf("datasets: there is no set %q; choose one of %s, or folder:PATH for pictures of your own", name, strings.Join(Names(), ", "))
+	return nil, "", fmt.Errorf("datasets: there is no set %q; choose one of %s, folder:PATH for pictures of your own, or text:PATH for texts", name, strings.Join(Names(), ", "))
 }
 
 // parseSpec reads a spec; ok says whether name begins as one.

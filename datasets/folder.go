@@ -2,8 +2,6 @@ package datasets
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -253,16 +251,9 @@ func (f folder) describe() (Info, error) {
 }
 
 // packed is where the packed file lies in a cache.
-func (f folder) packed(cache string) string {
-	sum := sha256.Sum256([]byte(f.name()))
-	return filepath.Join(cache, "packed", "folder-"+hex.EncodeToString(sum[:8])+packSuffix)
-}
+func (f folder) packed(cache string) string { return packOf(cache, f.name()) }
 
-func (f folder) find(cache string) (string, bool) {
-	path := f.packed(cache)
-	info, err := os.Stat(path)
-	return path, err == nil && info.Mode().IsRegular()
-}
+func (f folder) find(cache string) (string, bool) { return findPack(f.packed(cache)) }
 
 func (f folder) prepare(p prep) (Ref, error) {
 	path := f.packed(p.cache)

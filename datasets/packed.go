@@ -13,13 +13,13 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 )
 
 // A packed file holds a set that was published as many files, decoded:
 //
 //	8 bytes   LEMPACK1
-//	pixels    samples × height × width × channels, in NHWC order
+//	samples   pixels: samples × height × width × channels, in NHWC order;
+//	          or tokens: samples × tokens × 2 bytes, little-endian
 //	labels    samples × 4 bytes, little-endian
 //	parts     samples × 1 byte: 0 train, 1 validation, 2 test
 //	header    JSON
@@ -35,7 +35,7 @@ const (
 	packVersion = 1
 	packTail    = sha256.Size + 4
 	mostHeader  = 64 << 20
-	mostSamples = 64 << 30 // bytes of pixels
+	mostSamples = 64 << 30 // bytes of samples
 )
 
 // packHeader describes a packed file.
@@ -46,19 +46,29 @@ type packHeader struct {
 	Info    Info     `json:"info"`
 	Checks  bool     `json:"checks"` // part 1 is the validation split; else that is drawn
 	Notes   []string `json:"notes,omitempty"`
+	Words   []string `json:"words,omitempty"` // of texts, by token id
 }
 
 // samples returns how many there are.
 func (h packHeader) samples() int { return h.Info.Train + h.Info.Test }
 
 // size returns the bytes of one sample.
-func (h packHeader) size() int { return h.Info.Shape[0] * h.Info.Shape[1] * h.Info.Shape[2] }
+func (h packHeader) size() int {
+	if h.Info.Task == TextClassification {
+		return tokenBytes * h.Info.Shape[0]
+	}
+	return h.Info.Shape[0] * h.Info.Shape[1] * h.Info.Shape[2]
+}
 
 // content is the fingerprint: of the samples and what they mean, not of where they
 // came from.
 func (h packHeader) content() string {
-	kind, _, _ := strings.Cut(h.Info.Name, ":")
-	text, err := json.Marshal([]any{h.Body, h.Info.DType, h.Info.Shape, h.Info.ClassNames, h.Info.Augment, h.Checks})
+	kind := kindOf(h.Info.Name)
+	decides := []any{h.Body, h.Info.DType, h.Info.Shape, h.Info.ClassNames, h.Info.Augment, h.Checks}
+	if h.Info.Task == TextClassification {
+		decides = append(decides, h.Words, h.Info.Published)
+	}
+	text, err := json.Marshal(decides)
 	if err != nil {
 		panic(err) // strings and numbers
 	}
@@ -72,8 +82,10 @@ func (h packHeader) check() error {
 	if h.Version != packVersion {
 		return fmt.Errorf("has the version %d, %d is needed", h.Version, packVersion)
 	}
-	if i.DType != Uint8 || len(i.Shape) != 3 {
-		return fmt.Errorf("holds %s of the shape %v, pictures of uint8 are needed", i.DType, i.Shape)
+	pictures := i.Task == ImageClassification && i.DType == Uint8 && len(i.Shape) == 3
+	texts := i.Task == TextClassification && i.DType == Int32 && len(i.Shape) == 1
+	if !pictures && !texts {
+		return fmt.Errorf("holds %s of the shape %v for %s, pictures of uint8 or texts of int32 are needed", i.DType, i.Shape, i.Task)
 	}
 	size := 1
 	for _, side := range i.Shape {
@@ -83,7 +95,8 @@ func (h packHeader) check() error {
 		size *= side
 	}
 	if i.Train < 1 || i.Test < 0 || i.Validation < 1 || i.Validation >= i.Train || i.Train > math.MaxInt32 || i.Test > math.MaxInt32 ||
-		len(i.ClassNames) < 2 || len(i.Mean) != i.Shape[2] || len(i.Std) != i.Shape[2] {
+		len(i.ClassNames) < 2 || pictures && (len(i.Mean) != i.Shape[2] || len(i.Std) != i.Shape[2]) ||
+		texts && (i.Vocabulary != len(h.Words) || i.Vocabulary <= firstWord || i.Vocabulary > mostWords+firstWord || i.Shape[0] > mostTokens) {
 		return errors.New("has a header that contradicts itself")
 	}
 	if samples := i.Train + i.Test; samples > mostSamples/size {
@@ -100,7 +113,7 @@ type packed struct {
 	file   io.ReaderAt
 }
 
-// readPack reads everything but the pixels.
+// readPack reads everything but the samples.
 func readPack(file io.ReaderAt, size int64) (*packed, error) {
 	if size < int64(len(packMagic))+packTail {
 		return nil, fmt.Errorf("has %d bytes (truncated)", size)
@@ -134,12 +147,12 @@ func readPack(file io.ReaderAt, size int64) (*packed, error) {
 	if err := p.header.check(); err != nil {
 		return nil, err
 	}
-	n, pixels := p.header.samples(), int64(p.header.samples())*int64(p.header.size())
-	if want := int64(len(packMagic)) + pixels + 5*int64(n); end != want {
+	n, body := p.header.samples(), int64(p.header.samples())*int64(p.header.size())
+	if want := int64(len(packMagic)) + body + 5*int64(n); end != want {
 		return nil, fmt.Errorf("has %d bytes before its header, %d belong there", end, want)
 	}
 	rest := make([]byte, 5*n)
-	if _, err := file.ReadAt(rest, int64(len(packMagic))+pixels); err != nil {
+	if _, err := file.ReadAt(rest, int64(len(packMagic))+body); err != nil {
 		return nil, err
 	}
 	return p, p.readLabels(rest)
@@ -164,9 +177,9 @@ func (p *packed) readLabels(rest []byte) error {
 	return nil
 }
 
-// pixels reads every sample into the slice that into returns for it, and checks
+// samples hands what every sample is read from to read, which takes just that, and checks
 // the sum of the whole.
-func (p *packed) pixels(into func(i int) []byte) error {
+func (p *packed) samples(read func(i int, from io.Reader) error) error {
 	n, size := p.header.samples(), p.header.size()
 	sum := sha256.New()
 	body := io.NewSectionReader(p.file, 0, int64(len(packMagic))+int64(n)*int64(size)+5*int64(n))
@@ -175,7 +188,7 @@ func (p *packed) pixels(into func(i int) []byte) error {
 		return err
 	}
 	for i := range n {
-		if _, err := io.ReadFull(in, into(i)); err != nil {
+		if err := read(i, in); err != nil {
 			return err
 		}
 	}
@@ -214,18 +227,26 @@ func refOf(path string) (ref Ref, err error) {
 	err = withPack(path, func(p *packed) error {
 		ref = Ref{Dir: path, Fingerprint: p.header.content(), Notes: p.header.Notes, Info: p.header.Info}
 		scratch := make([]byte, p.header.size())
-		return p.pixels(func(int) []byte { return scratch })
+		return p.samples(func(_ int, from io.Reader) error {
+			_, err := io.ReadFull(from, scratch)
+			return err
+		})
 	})
 	return ref, err
 }
 
-// loadPack reads a packed file into the one copy that a set keeps of its pixels.
+// loadPack reads a packed file into the one copy that a set keeps of its samples.
 func loadPack(path string) (set *Set, err error) {
 	err = withPack(path, func(p *packed) error {
 		h, size := p.header, p.header.size()
-		set = &Set{Info: h.Info, content: h.content(), Train: alloc(h.Info.Train, size), Test: alloc(h.Info.Test, size)}
+		set = &Set{Info: h.Info, Words: h.Words, content: h.content()}
+		if h.Info.Task == TextClassification {
+			set.Train, set.Test = allocTokens(h.Info.Train, h.Info.Shape[0]), allocTokens(h.Info.Test, h.Info.Shape[0])
+		} else {
+			set.Train, set.Test = alloc(h.Info.Train, size), alloc(h.Info.Test, size)
+		}
 		var train, test int
-		return p.pixels(func(i int) []byte {
+		return p.samples(func(i int, from io.Reader) error {
 			into, at := &set.Train, &train
 			if p.parts[i] == partTest {
 				into, at = &set.Test, &test
@@ -236,7 +257,11 @@ func loadPack(path string) (set *Set, err error) {
 			k := *at
 			*at++
 			into.Labels[k] = p.labels[i]
-			return into.Images[k*size:][:size]
+			if h.Info.Task == TextClassification {
+				return readTokens(from, into.Tokens[k*h.Info.Shape[0]:][:h.Info.Shape[0]], h.Info.Vocabulary)
+			}
+			_, err := io.ReadFull(from, into.Images[k*size:][:size])
+			return err
 		})
 	})
 	return set, err
@@ -265,7 +290,7 @@ func (w *packWriter) write(data []byte) error {
 	return err
 }
 
-// finish writes what follows the pixels, and waits until the file is on the disk.
+// finish writes what follows the samples, and waits until the file is on the disk.
 func (w *packWriter) finish(labels []int32, parts []part, h packHeader) error {
 	var rest []byte
 	for _, label := range labels {

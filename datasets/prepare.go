@@ -34,19 +34,23 @@ type Options struct {
 	// URL is another address to download the same archive from; it must still
 	// have the official checksum.
 	URL string
+	// Partial takes a copy of one's own that has fewer samples than were published, which
+	// is refused otherwise. [Info.Published] then tells of it.
+	Partial bool
 }
 
 // prep is one call of Prepare, its options completed.
 type prep struct {
-	ctx   context.Context
-	cache string
-	url   string
-	tell  func(done, total int64, what string)
+	ctx     context.Context
+	cache   string
+	url     string
+	partial bool
+	tell    func(done, total int64, what string)
 }
 
 // Prepare makes sure that the files of a set are there and right: under
-// LEMONADE_DATA, else in the cache, else downloaded into the cache; of a folder,
-// that its pictures are packed in the cache. It reads every file once. An error says which file is wrong, what was found and what
+// LEMONADE_DATA, else in the cache, else downloaded into the cache; of a folder
+// and of texts, that they are packed in the cache. It reads every file once. An error says which file is wrong, what was found and what
 // to do. Several processes may prepare the same set at once: one downloads, the
 // others wait.
 func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
@@ -54,7 +58,7 @@ func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
-	p := prep{ctx: ctx, cache: opts.Cache, url: opts.URL, tell: opts.Progress}
+	p := prep{ctx: ctx, cache: opts.Cache, url: opts.URL, partial: opts.Partial, tell: opts.Progress}
 	if p.tell == nil {
 		p.tell = func(int64, int64, string) {}
 	}

@@ -307,7 +307,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	_, err := Lookup("cifra10")
-	if err == nil || err.Error() != `datasets: there is no set "cifra10"; choose one of digits, cifar10, or folder:PATH for pictures of your own` {
+	if err == nil || err.Error() != `datasets: there is no set "cifra10"; choose one of digits, cifar10, imdb, folder:PATH for pictures of your own, or text:PATH for texts` {
 		t.Errorf("unhelpful: %v", err)
 	}
 	if _, err := Prepare(context.Background(), "", Options{}); err == nil {

@@ -100,3 +100,27 @@ func unescape(text string) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// countOf reads a positive number.
+func countOf(key, value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s: %q is no positive number", key, value)
+	}
+	return n, nil
+}
+
+func inBounds(key string, n, most int) error {
+	if n < 1 || n > most {
+		return fmt.Errorf("%s: %d is not between 1 and %d", key, n, most)
+	}
+	return nil
+}
+
+// kindOf is the name of a set, or the scheme of a spec, without what follows.
+func kindOf(name string) string {
+	if i := strings.IndexAny(name, ":?"); i >= 0 {
+		return name[:i]
+	}
+	return name
+}
