@@ -26,6 +26,7 @@ import (
 // answer that is marked there.
 type Wishes struct {
 	Recognise string        // what it should recognise: a name of [datasets.Names], or a spec such as folder:PATH
+	Partial   bool          // take a copy of that data with fewer samples than were published
 	Where     string        // where it will run: "here", or a name of [device.Boards]
 	Matters   string        // what matters most: "accuracy first", "balanced" or "small and fast"
 	Time      time.Duration // how long the search may take
@@ -79,6 +80,7 @@ and nothing is begun: call it again with other answers until it says what you wa
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&w.Recognise, "recognise", "", "`WHAT` it should recognise: "+dataNames())
+	f.BoolVar(&w.Partial, "partial", false, partialHelp)
 	f.StringVar(&w.Where, "where", "", "`WHERE` it will run: here, or one of "+boardNames())
 	f.StringVar(&w.Matters, "matters", "", "`WHAT` matters most: accuracy-first, balanced or small-and-fast")
 	f.DurationVar(&w.Time, "time", 0, "`TIME` that the search may take, such as 10m or 2h")
@@ -159,8 +161,16 @@ func screenOf(ctx context.Context, w Wishes) (s screen, err error) {
 	if err := s.fill(&w); err != nil {
 		return s, err
 	}
+	if w.Partial { // what is here is not what was published
+		ref, err := prepareData(ctx, func(string) {}, w.Recognise, true)
+		if err != nil {
+			return s, err
+		}
+		s.info = ref.Info
+		s.questions = questionsOf(w, s.info)
+	}
 	s.start = Start{
-		Options: lemonade.Options{Data: w.Recognise, Prefer: w.Matters, Dir: w.Dir},
+		Options: lemonade.Options{Data: w.Recognise, Partial: w.Partial, Prefer: w.Matters, Dir: w.Dir},
 		Run:     lemonade.RunOptions{Stop: lemonade.Stop{Time: w.Time}},
 	}
 	o := &s.start.Options

@@ -32,6 +32,9 @@ type chart struct {
 	view View // that it is of, which tells of its trials
 }
 
+// heading is the title, with the mark of a study on partial data.
+func (c chart) heading() string { return c.Title + c.view.mark(" (data ", ")") }
+
 // series is one set of points that look alike. Series of one name are one in the
 // legend.
 type series struct {

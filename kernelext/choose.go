@@ -161,7 +161,7 @@ func quoted(text string) string { return "“" + text + "”" }
 // text tells the choice in plain words, with three to choose from.
 func (p pick) text(place string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study %s on %s: %s\n\n", p.view.Name, p.view.Data, p.view.summary())
+	fmt.Fprintf(&b, "study %s on %s: %s\n\n", p.view.Name, p.view.data(), p.view.summary())
 	for _, line := range p.lines() {
 		b.WriteString(line + "\n")
 	}

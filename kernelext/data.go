@@ -20,6 +20,7 @@ import (
 )
 
 func dataCommand() *cobra.Command {
+	var partial bool
 	complete := func(_ *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
 		for _, name := range datasets.Names() {
 			if info, err := datasets.Lookup(name); err == nil && len(args) == 0 {
@@ -30,8 +31,8 @@ func dataCommand() *cobra.Command {
 	}
 	c := &cobra.Command{
 		Use:               "data [NAME]",
-		Short:             "Show which data sets there are, or the data set NAME with pictures of each class",
-		Example:           "  lemonade data\n  lemonade data digits\n  lemonade data fetch cifar10\n  lemonade data folder:pictures",
+		Short:             "Show which data sets there are, or the data set NAME with samples of each class",
+		Example:           "  lemonade data\n  lemonade data digits\n  lemonade data fetch cifar10\n  lemonade data folder:pictures\n  lemonade data 'text:reviews.csv?text=review&label=sentiment'",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: complete,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,7 +41,7 @@ func dataCommand() *cobra.Command {
 				display(c.OutOrStdout(), setsText(rows), listHTML(rows)+`<div style="font-size:12px;opacity:.7">`+html.EscapeString(setsNote)+`</div>`)
 				return nil
 			}
-			return showData(c.Context(), c.OutOrStdout(), logTo(c), args[0])
+			return showData(c.Context(), c.OutOrStdout(), logTo(c), args[0], partial)
 		},
 	}
 	c.AddCommand(&cobra.Command{
@@ -49,14 +50,15 @@ func dataCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: complete,
 		RunE: func(c *cobra.Command, args []string) error {
-			return fetchData(c.Context(), c.OutOrStdout(), logTo(c), args[0])
+			return fetchData(c.Context(), c.OutOrStdout(), logTo(c), args[0], partial)
 		},
 	})
+	c.PersistentFlags().BoolVar(&partial, "partial", false, partialHelp)
 	return c
 }
 
 // showData shows a data set, with pictures where it is on this machine.
-func showData(ctx context.Context, out io.Writer, log func(string), name string) error {
+func showData(ctx context.Context, out io.Writer, log func(string), name string, partial bool) error {
 	info, err := datasets.Lookup(name)
 	if err != nil {
 		return err
@@ -67,8 +69,8 @@ func showData(ctx context.Context, out io.Writer, log func(string), name string)
 	}
 	dir, ok := datasets.Find(name, cache)
 	ref := datasets.Ref{Name: name, Dir: dir}
-	if info.Download == 0 { // it can be seen to at once, as a folder that may have changed
-		ref, err = prepareData(ctx, log, name)
+	if info.Download == 0 || !ok && dir != "" { // it can be seen to at once, as a folder that may have changed
+		ref, err = prepareData(ctx, log, name, partial)
 	} else if !ok {
 		show(out, info)
 		return nil
@@ -85,13 +87,13 @@ func showData(ctx context.Context, out io.Writer, log func(string), name string)
 }
 
 // prepareData obtains a data set, telling of its progress and what there is to note.
-func prepareData(ctx context.Context, log func(string), name string) (datasets.Ref, error) {
+func prepareData(ctx context.Context, log func(string), name string, partial bool) (datasets.Ref, error) {
 	cache, err := dataCache()
 	if err != nil {
 		return datasets.Ref{}, err
 	}
 	var last time.Time
-	ref, err := datasets.Prepare(ctx, name, datasets.Options{Cache: cache, Progress: func(done, total int64, what string) {
+	ref, err := datasets.Prepare(ctx, name, datasets.Options{Cache: cache, Partial: partial, Progress: func(done, total int64, what string) {
 		if time.Since(last) < time.Second && done != total {
 			return
 		}
@@ -108,8 +110,8 @@ func prepareData(ctx context.Context, log func(string), name string) (datasets.R
 }
 
 // fetchData obtains a data set and says where it lies.
-func fetchData(ctx context.Context, out io.Writer, log func(string), name string) error {
-	ref, err := prepareData(ctx, log, name)
+func fetchData(ctx context.Context, out io.Writer, log func(string), name string, partial bool) error {
+	ref, err := prepareData(ctx, log, name, partial)
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func fetchData(ctx context.Context, out io.Writer, log func(string), name string
 	if ref.Dir != "" {
 		where = "in " + ref.Dir
 	}
-	fmt.Fprintln(out, printable(fmt.Sprintf("%s is here: %s, fingerprint %s", ref.Name, where, ref.Fingerprint)))
+	fmt.Fprintln(out, printable(fmt.Sprintf("%s is here%s: %s, fingerprint %s", ref.Name, View{Info: ref.Info}.mark(" (", ")"), where, ref.Fingerprint)))
 	return nil
 }
 
@@ -142,9 +144,9 @@ func lies(name string) (word, where string) {
 		return parent != "" && err == nil && filepath.IsLocal(rel)
 	}
 	switch {
-	case !ok && datasets.Short(name) != name:
+	case !ok && dir != "":
 		return "not packed yet", fmt.Sprintf("not packed yet: lemonade data fetch %s does that", shellWord(name))
-	case ok && datasets.Short(name) != name:
+	case ok && strings.HasSuffix(dir, ".pack"):
 		return "packed", dir + ", packed"
 	case !ok:
 		return "not here yet", fmt.Sprintf("not here yet: lemonade data fetch %s obtains it, or %s names the folder that has it", shellWord(name), datasets.Env)
@@ -159,7 +161,7 @@ func lies(name string) (word, where string) {
 }
 
 // setsNote says how to see one of the sets.
-const setsNote = "lemonade data NAME shows one with pictures of each class; lemonade data fetch NAME obtains one that is not here yet."
+const setsNote = "lemonade data NAME shows one with samples of each class; lemonade data fetch NAME obtains one that is not here yet."
 
 // setRows is the table of all sets.
 func setRows() [][]string {

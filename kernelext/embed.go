@@ -87,7 +87,7 @@ func (c chart) drawn(id, key string) (string, error) {
 // still is the still picture.
 func (c chart) still() string {
 	return fmt.Sprintf(`<img src="data:image/svg+xml;base64,%s" alt="%s" style="width:100%%;max-width:%dpx;display:block">`,
-		base64.StdEncoding.EncodeToString([]byte(c.svg())), html.EscapeString(c.Title+". "+c.Note), chartWidth)
+		base64.StdEncoding.EncodeToString([]byte(c.svg())), html.EscapeString(c.heading()+". "+c.Note), chartWidth)
 }
 
 func (c chart) spec(id, key string) (spec, error) {

@@ -126,7 +126,7 @@ func lessonsOr(l *trial.Lessons) string {
 // the view is empty, and there is no parent to compare it with.
 func (v View) trialText(t trial.Trial) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "trial %d by %s: %s\n", t.ID, t.Proposer, t.State)
+	fmt.Fprintf(&b, "trial %d by %s: %s%s\n", t.ID, t.Proposer, t.State, v.mark(" (data ", ")"))
 	if t.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", indent(t.Reason, "  "))
 	}
@@ -158,7 +158,7 @@ func (v View) trialText(t trial.Trial) string {
 func (v View) trialHTML(t trial.Trial) string {
 	var b strings.Builder
 	b.WriteString(`<div style="font-size:13px;margin:8px 0 16px">`)
-	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s`, t.ID, html.EscapeString(t.Proposer), html.EscapeString(string(t.State)))
+	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s%s`, t.ID, html.EscapeString(t.Proposer), html.EscapeString(string(t.State)), html.EscapeString(v.mark(" (data ", ")")))
 	if t.Parent > 0 {
 		fmt.Fprintf(&b, `, changed from trial %d`, t.Parent)
 	}

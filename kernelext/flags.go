@@ -57,6 +57,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 
 	f = group("The study")
 	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+dataNames())
+	f.BoolVar(&o.Partial, "partial", false, partialHelp)
 	f.StringVar(&o.Proposer, "proposer", "", "`WHO` proposes networks: "+strings.Join(propose.Names(), ", ")+" (default rulebook); replay with --replay")
 	f.StringVar(&o.Prefer, "prefer", "", "`WHAT` matters: "+presetNames()+", or none where the wants say it all (default balanced)")
 	f.StringArrayVar(&wants, "want", nil, "`METRIC[=TARGET][:PRIORITY]` to improve, such as inference_energy=5mJ:high; may be repeated")
@@ -120,6 +121,9 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 		return o, run, errors.Join(faults...)
 	}
 }
+
+// partialHelp says what the flag --partial does.
+const partialHelp = "take a copy of the data that has fewer samples than were published, and mark all that comes of it"
 
 // texts are the names as strings.
 func texts[T ~string](names []T) []string {

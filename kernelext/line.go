@@ -29,6 +29,9 @@ func commandLine(name string, o lemonade.Options, run lemonade.RunOptions) strin
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	flag("data", o.Data)
+	if o.Partial {
+		line = append(line, "--partial")
+	}
 	flag("proposer", o.Proposer)
 	flag("prefer", o.Prefer)
 	limits := maps.Clone(o.Limits)
@@ -94,6 +97,7 @@ func shortDuration(d time.Duration) string {
 // give it again.
 type stored struct {
 	Data         string                   `json:"data"`
+	Partial      bool                     `json:"partial"`
 	Info         *datasets.Info           `json:"info"`
 	Fingerprint  string                   `json:"fingerprint"`
 	Proposer     string                   `json:"proposer"`
@@ -129,7 +133,7 @@ func readStored(text []byte) (stored, error) {
 // name where the study has one of its own.
 func (s stored) options(rules string) lemonade.Options {
 	o := lemonade.Options{
-		Data: s.Data, Proposer: s.Proposer, Prefer: s.Prefer, Wants: s.Wants, Limits: s.Limits, TrainSamples: s.TrainSamples,
+		Data: s.Data, Partial: s.Partial, Proposer: s.Proposer, Prefer: s.Prefer, Wants: s.Wants, Limits: s.Limits, TrainSamples: s.TrainSamples,
 		Epochs: s.Epochs, Seed: s.Seed, Axes: s.Axes, Recipe: s.Recipe, Without: s.Without, Replay: s.Replay, Lag: &s.Lag,
 		Measure: lemonade.Measure{Require: s.Require, Boards: s.Boards, Profile: s.Profile},
 	}

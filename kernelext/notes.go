@@ -12,6 +12,9 @@ import (
 // legend explains the marks; those that are rare only where they are.
 func (v View) legend() string {
 	parts := []string{"* on the Pareto front", "! most effective"}
+	if mark := v.mark("data ", ""); mark != "" {
+		parts = append([]string{mark}, parts...)
+	}
 	var guess, spread bool
 	columns := v.columns()
 	for _, t := range v.Trials {

@@ -25,7 +25,7 @@ func (c chart) options() ([]byte, error) {
 	base.SetGlobalOptions(
 		charts.WithAnimation(false), // a page with many charts opens at once, and pictures of it are the same every time
 		charts.WithTitleOpts(opts.Title{
-			Title: c.Title, Subtitle: strings.TrimSpace(c.Note + " " + c.Hint), Left: "12", Top: "8",
+			Title: c.heading(), Subtitle: strings.TrimSpace(c.Note + " " + c.Hint), Left: "12", Top: "8",
 			TitleStyle: &opts.TextStyle{Color: black, FontSize: 17}, SubtitleStyle: &opts.TextStyle{Color: faint, FontSize: 12},
 		}),
 		charts.WithLegendOpts(opts.Legend{Left: "12", Top: px(legendTop), ItemWidth: 20, ItemHeight: 14, TextStyle: &opts.TextStyle{Color: black}}),

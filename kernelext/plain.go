@@ -103,6 +103,9 @@ func (v View) inBrief(t trial.Trial) string {
 		}
 		parts = append(parts, text)
 	}
+	if mark := v.mark("", ""); mark != "" {
+		parts = append(parts, mark)
+	}
 	return strings.Join(parts, " · ")
 }
 

@@ -78,6 +78,19 @@ func (v View) trialsTable() [][]string {
 			cellTime(t.Started), cellTime(t.Ended), seconds, cellText(t.Hash), lines,
 		})
 	}
+	return v.marked(rows)
+}
+
+// marked adds a column to a table of a study on a partial copy of its data, which says so.
+func (v View) marked(rows [][]string) [][]string {
+	mark := v.mark("", "")
+	if mark == "" {
+		return rows
+	}
+	rows[0] = append(rows[0], "data")
+	for i := range rows[1:] {
+		rows[i+1] = append(rows[i+1], mark)
+	}
 	return rows
 }
 
@@ -94,7 +107,7 @@ func (v View) metricsTable() [][]string {
 			})
 		}
 	}
-	return rows
+	return v.marked(rows)
 }
 
 // curvesTable has a row for each epoch of each training.

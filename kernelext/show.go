@@ -31,7 +31,7 @@ import (
 //   - an [expert.RuleBook]: its rules, and what its words mean; [Rules] also has how
 //     often each fired in a study
 //   - a [datasets.Info]: what the data set is, and where it lies; a [datasets.Set]: also
-//     some pictures of each class
+//     some pictures, or texts, of each class
 //   - an [arch.Network]: its drawing and its summary
 //   - an [arch.Program]: the same, with the program's text
 //
@@ -56,7 +56,7 @@ func show(out io.Writer, x any) {
 	case trial.Trial:
 		display(out, View{}.trialText(x), View{}.trialHTML(x))
 	case lemonade.Front:
-		v, place := View{Name: x.Study, Data: x.Data, Trials: x.Trials, Objective: x.Objective}, placeIn(x.Dir)
+		v, place := View{Name: x.Study, Data: x.Data, Info: x.Info, Trials: x.Trials, Objective: x.Objective}, placeIn(x.Dir)
 		page, err := v.frontHTML(place)
 		if err != nil {
 			page = ""

@@ -11,13 +11,13 @@ import (
 )
 
 func (c comparison) legend() string {
-	return "✓ the better value, and those within " + sameWithin() + " of it; changes are against trial " + strconv.Itoa(c.trials[0].ID)
+	return "✓ the better value, and those within " + sameWithin() + " of it; changes are against trial " + strconv.Itoa(c.trials[0].ID) + c.view.mark("; on a copy of the data that is ", "")
 }
 
 // text is the comparison as plain text.
 func (c comparison) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study %s on %s\n", c.view.Name, c.view.Data)
+	fmt.Fprintf(&b, "study %s on %s\n", c.view.Name, c.view.data())
 	head := []string{"", ""}
 	for _, t := range c.trials {
 		fmt.Fprintf(&b, "trial %d: %s\n", t.ID, c.about(t))

@@ -29,7 +29,7 @@ func showChart(out io.Writer, v View, name string) error {
 		if err != nil {
 			return err
 		}
-		display(out, printable(c.Title+"\n"+c.Note+"\n"), libraryOnce()+trials+page)
+		display(out, printable(c.heading()+"\n"+c.Note+"\n"), libraryOnce()+trials+page)
 		return nil
 	}
 	return fmt.Errorf("chart %q: study %s has none of that name with anything to see on it; it has %s", name, v.Name, strings.Join(names, ", "))

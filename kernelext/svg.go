@@ -14,7 +14,7 @@ func (c chart) svg() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif" font-size="12" fill="%s">`,
 		chartWidth, c.height(), chartWidth, c.height(), black)
 	fmt.Fprintf(&b, `%s<rect width="%d" height="%d" fill="%s"/>`, nightStyle(), chartWidth, c.height(), paper)
-	text(&b, 16, 26, "start", 17, black, `font-weight="bold"`, c.Title)
+	text(&b, 16, 26, "start", 17, black, `font-weight="bold"`, c.heading())
 	text(&b, 16, 48, "start", 12, faint, "", c.Note)
 	c.drawLegend(&b)
 	if len(c.Dims) > 0 {

@@ -37,8 +37,17 @@ func ViewOf(s Study) View {
 	return v
 }
 
-// data is the data set's name for people.
-func (v View) data() string { return datasets.Short(v.Data) }
+// data is the data set's name for people, with the mark of a partial copy.
+func (v View) data() string { return datasets.Short(v.Data) + v.mark(" (", ")") }
+
+// mark is what everything that is shown of a study on a partial copy of its data says,
+// between the given texts: "partial: 10,000 of 50,000".
+func (v View) mark(before, after string) string {
+	if text := v.Info.Partial(); text != "" {
+		return before + text + after
+	}
+	return ""
+}
 
 // info describes the data set, where that is known.
 func (v View) info() (info datasets.Info, ok bool) {

@@ -3,6 +3,7 @@ package lemonade
 import (
 	"fmt"
 
+	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -13,6 +14,7 @@ type Front struct {
 	IDs       []int               // of its trials, in their order
 	Study     string              // its name
 	Data      string              // name of the study's data set
+	Info      datasets.Info       // of the data set
 	Dir       string              // studies folder
 	Trials    trial.History       // all of the study's
 	Objective objective.Objective // whose axes it is a front by
@@ -21,7 +23,7 @@ type Front struct {
 // Front returns the trials that no other beats in accuracy and energy, or the study's
 // other axes, at once.
 func (s *Study) Front() Front {
-	f := Front{Study: s.name, Data: s.Data(), Dir: s.dir, Trials: s.Trials(), Objective: s.Objective()}
+	f := Front{Study: s.name, Data: s.Data(), Info: s.info, Dir: s.dir, Trials: s.Trials(), Objective: s.Objective()}
 	f.IDs = f.Objective.Front(f.Trials)
 	return f
 }

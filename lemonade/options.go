@@ -26,6 +26,7 @@ import (
 // opened again the stored value.
 type Options struct {
 	Data         string                   // a name of [datasets.Names], or a spec such as folder:PATH; needed to create a study
+	Partial      bool                     // take a copy of Data that has fewer samples than were published, and mark the study
 	Proposer     string                   // "rulebook" (default), "random" or "openai"
 	Prefer       string                   // a preset of [objective.Presets], or "none" where Wants are all; default "balanced"
 	Wants        []objective.Want         // win over the preset, metric by metric
@@ -67,6 +68,7 @@ var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches}
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {
 	Data         string           `json:"data"`
+	Partial      bool             `json:"partial,omitempty"`
 	Info         *datasets.Info   `json:"info,omitempty"` // of Data; nil in studies that are older
 	Fingerprint  string           `json:"fingerprint"`
 	Proposer     string           `json:"proposer"`
@@ -109,7 +111,7 @@ func DefaultDir() (string, error) {
 // settings fills in the defaults of a new study and checks everything at once.
 func (o Options) settings() (settings, error) {
 	s := settings{
-		Data: cleaned(o.Data), Proposer: o.Proposer, Prefer: o.Prefer, Wants: o.Wants, Limits: o.Limits,
+		Data: cleaned(o.Data), Partial: o.Partial, Proposer: o.Proposer, Prefer: o.Prefer, Wants: o.Wants, Limits: o.Limits,
 		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Seed: o.Seed,
 		Axes: o.Axes, Recipe: o.Recipe, Without: o.Without,
 	}
@@ -122,7 +124,7 @@ func (o Options) settings() (settings, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if s.Data == "" {
-		fault("data: none is named for a new study: choose one of %s, or folder:PATH for pictures of your own", strings.Join(datasets.Names(), ", "))
+		fault("data: none is named for a new study: choose one of %s, folder:PATH for pictures of your own, or text:PATH for texts", strings.Join(datasets.Names(), ", "))
 	} else if info, err := datasets.Lookup(s.Data); err != nil {
 		fault("data: %w", err)
 	} else if most := info.Available(); s.TrainSamples < 0 || s.TrainSamples > most {
@@ -246,6 +248,7 @@ func (s settings) reopen(o Options) error {
 		}
 	}
 	check("data", o.Data != "", cleaned(o.Data) == s.Data, s.Data, o.Data)
+	check("partial", o.Partial, s.Partial, s.Partial, o.Partial)
 	check("proposer", o.Proposer != "", o.Proposer == s.Proposer, s.Proposer, o.Proposer)
 	check("prefer", o.Prefer != "", o.Prefer == s.Prefer, s.Prefer, o.Prefer)
 	check("wants", len(o.Wants) > 0, equalJSON(o.Wants, s.Wants), asJSON(s.Wants), asJSON(o.Wants))

@@ -8,6 +8,7 @@ import (
 type Report struct {
 	Name        string         `json:"name"`
 	Data        string         `json:"data"`
+	Partial     string         `json:"partial"` // the mark of a copy of the data with fewer samples than were published; else ""
 	Classes     []string       `json:"classes"` // their names, by label
 	Proposer    string         `json:"proposer"`
 	Model       string         `json:"model"` // the language model; "" without one
@@ -54,7 +55,7 @@ type TrialReport struct {
 func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
-		Name: s.name, Data: s.Data(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
+		Name: s.name, Data: s.Data(), Partial: s.info.Partial(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
 		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}

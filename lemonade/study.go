@@ -159,6 +159,9 @@ func (s *Study) create(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		if most := ref.Info.Available(); s.settings.TrainSamples > most { // fewer are here than were published
+			return fmt.Errorf("study %q: train samples: %d is not between 1 and the %d that are left for training here (0 takes all)", s.name, s.settings.TrainSamples, most)
+		}
 		s.settings.Info, s.settings.Fingerprint = &ref.Info, datasets.Fingerprint(ref, s.settings.TrainSamples)
 	}
 	if err := s.describe(); err != nil {
@@ -192,7 +195,7 @@ func (s *Study) replayed(ctx context.Context) (source settings, err error) {
 // prepare finds the study's data, downloading it where it must.
 func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
 	last := time.Time{}
-	opts := datasets.Options{Progress: func(done, total int64, what string) {
+	opts := datasets.Options{Partial: s.settings.Partial, Progress: func(done, total int64, what string) {
 		if time.Since(last) > time.Second || done == total {
 			last = time.Now()
 			s.options.Log(fmt.Sprintf("%s: %s of %s", what, humanize.Bytes(uint64(done)), humanize.Bytes(uint64(total))))
