@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -68,16 +69,59 @@ func (b batches) prepare(p prep) (Ref, error) {
 	return b.verifyCached(p, dir)
 }
 
+// published is how many records each file has where none is missing.
+func (b batches) published() []int { return slices.Repeat([]int{b.records}, len(b.files)) }
+
+// counted is how many records each file of dir has; short says that there are fewer than were
+// published, a file may be missing, and each ends with a record.
+func (b batches) counted(dir string) (records []int, short bool) {
+	record := int64(b.info.geometry().record())
+	for _, f := range b.files {
+		info, err := os.Stat(filepath.Join(dir, f.name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			records, short = append(records, 0), true
+			continue
+		case err != nil, info.Size() == 0, info.Size()%record != 0, info.Size() > record*int64(b.records):
+			return nil, false
+		}
+		records = append(records, int(info.Size()/record))
+		short = short || info.Size() < record*int64(b.records)
+	}
+	return records, short && slices.Max(records[:len(records)-1]) > 0
+}
+
+// of is the description of a copy with so many records in its files.
+func (b batches) of(records []int) Info {
+	info, last := b.info, len(records)-1
+	info.Train, info.Test = 0, records[last]
+	for _, n := range records[:last] {
+		info.Train += n
+	}
+	info.Validation, info.Published = validationOf(info.Train), b.records*len(records)
+	return info
+}
+
 // verifyOwn checks a folder that the user brought.
 func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
-	sums, err := b.verify(p, dir, md5.New)
+	var ref Ref
+	records := b.published()
+	here, short := b.counted(dir)
+	if short && p.partial {
+		records, ref.Info = here, b.of(here)
+		ref.Notes = append(ref.Notes, ref.Info.partialNote("images"))
+	}
+	sums, err := b.verify(p, dir, records, md5.New)
+	if err != nil && short && !p.partial {
+		err = fmt.Errorf("%w: %w", b.of(here).refused("images"), err)
+	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; unpack %s into %s again, or unset %s to have it downloaded", err, b.archive.url, filepath.Dir(dir), Env)
 	}
-	ref := Ref{Dir: dir, Fingerprint: b.content(sums.sha256)}
+	ref.Dir, ref.Fingerprint = dir, b.content(sums.sha256)
 	var differing []string
 	for i, f := range b.files {
-		if sums.other[i] != f.md5 {
+		if sums.other[i] != f.md5 && records[i] == b.records {
 			differing = append(differing, f.name)
 		}
 	}
@@ -92,7 +136,7 @@ func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
 // written when it was unpacked.
 func (b batches) verifyCached(p prep, dir string) (Ref, error) {
 	mend := fmt.Sprintf("remove %s to have it downloaded again", dir)
-	sums, err := b.verify(p, dir, nil)
+	sums, err := b.verify(p, dir, b.published(), nil)
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; %s", err, mend)
 	}
@@ -114,7 +158,7 @@ type sums struct{ sha256, other []string }
 
 // verify checks presence, size, labels and difference of all files, two at a
 // time, and returns their SHA-256 and, where another hash is given, that one.
-func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error) {
+func (b batches) verify(p prep, dir string, records []int, other func() hash.Hash) (sums, error) {
 	out := sums{make([]string, len(b.files)), make([]string, len(b.files))}
 	var g errgroup.Group
 	g.SetLimit(2)
@@ -130,8 +174,8 @@ func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error
 				w = extra
 			}
 			var err error
-			out.sha256[i], err = b.each(dir, f.name, w, func(r io.Reader) error {
-				return b.info.geometry().scan(r, b.records, func(int, []byte) {})
+			out.sha256[i], err = b.each(dir, f.name, records[i], w, func(r io.Reader) error {
+				return b.info.geometry().scan(r, records[i], func(int, []byte) {})
 			})
 			if extra != nil {
 				out.other[i] = hex.EncodeToString(extra.Sum(nil))
@@ -144,6 +188,9 @@ func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error
 	}
 	first := map[string]string{}
 	for i, f := range b.files {
+		if records[i] == 0 {
+			continue
+		}
 		if twin, ok := first[out.sha256[i]]; ok {
 			return sums{}, fmt.Errorf("%s in %s has the same content as %s (one was copied over the other)", f.name, dir, twin)
 		}
@@ -153,10 +200,13 @@ func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error
 }
 
 // each opens a file, checks its size, hands it to read and returns the SHA-256 of what
-// was read. All that is read goes to w too.
-func (b batches) each(dir, name string, w io.Writer, read func(io.Reader) error) (string, error) {
+// was read. All that is read goes to w too. A file of no records need not be there.
+func (b batches) each(dir, name string, records int, w io.Writer, read func(io.Reader) error) (string, error) {
+	if records == 0 {
+		return "", nil
+	}
 	path := filepath.Join(dir, name)
-	want := int64(b.records) * int64(b.info.geometry().record())
+	want := int64(records) * int64(b.info.geometry().record())
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s is missing, a file of %d bytes belongs there", path, want)
@@ -197,18 +247,27 @@ func (b batches) content(sha []string) string {
 func (b batches) load(ref Ref) (*Set, error) {
 	geo := b.info.geometry()
 	last := len(b.files) - 1
-	set := &Set{Train: geo.alloc(last * b.records), Test: geo.alloc(b.records)}
+	set, records := &Set{}, b.published()
+	if here, short := b.counted(ref.Dir); short && ref.Fingerprint != "" { // which tells whether they are what was prepared
+		records, set.Info = here, b.of(here)
+	}
+	have := b.of(records)
+	set.Train, set.Test = geo.alloc(have.Train), geo.alloc(have.Test)
+	from := make([]int, len(records)) // of each file, in its split
+	for i := range last - 1 {
+		from[i+1] = from[i] + records[i]
+	}
 	sha := make([]string, len(b.files))
 	var g errgroup.Group
 	g.SetLimit(2)
 	for i, f := range b.files {
 		g.Go(func() (err error) {
-			into, at := set.Train, i*b.records
+			into := set.Train
 			if i == last {
-				into, at = set.Test, 0
+				into = set.Test
 			}
-			sha[i], err = b.each(ref.Dir, f.name, io.Discard, func(r io.Reader) error {
-				return geo.read(r, b.records, into, at)
+			sha[i], err = b.each(ref.Dir, f.name, records[i], io.Discard, func(r io.Reader) error {
+				return geo.read(r, records[i], into, from[i])
 			})
 			return err
 		})

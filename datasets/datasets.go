@@ -103,15 +103,6 @@ type Augment struct {
 	Turn bool `json:"turn,omitempty"` // turning by 90, 180 and 270 degrees, where no side is up
 }
 
-// Partial is the mark of a copy that has fewer samples than were published, such as
-// "partial: 10,000 of 50,000", and "" for a whole one.
-func (i Info) Partial() string {
-	if i.Published == 0 {
-		return ""
-	}
-	return fmt.Sprintf("partial: %s of %s", thousands(i.Train+i.Test), thousands(i.Published))
-}
-
 // thousands writes a number with commas.
 func thousands(n int) string { return humanize.Comma(int64(n)) }
 

@@ -238,7 +238,17 @@ func (m imdb) complete(c *corpus, partial bool) error {
 			short = append(short, fmt.Sprintf("%s/%s has %s of %s", f.split, f.folder, thousands(n), thousands(each)))
 		}
 	}
-	return accept(&c.info, &c.notes, len(c.texts), each*len(imdbTree), "reviews", strings.Join(short, ", "), partial)
+	if len(short) == 0 {
+		return nil
+	}
+	have := c.info
+	have.Train, have.Test, have.Published = len(c.texts), 0, each*len(imdbTree)
+	if !partial {
+		return fmt.Errorf("%w: %s", have.refused("reviews"), strings.Join(short, ", "))
+	}
+	c.info.Published = have.Published
+	c.notes = append(c.notes, have.partialNote("reviews"))
+	return nil
 }
 
 func (m imdb) perFolder() int {

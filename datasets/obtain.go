@@ -40,7 +40,7 @@ func (b batches) obtain(p prep, dir string) error {
 	if err := unpack(p, file, temp, b.folder, names, limit); err != nil {
 		return fmt.Errorf("unpacking %s: %w; %s", file, err, own)
 	}
-	sums, err := b.verify(p, temp, nil)
+	sums, err := b.verify(p, temp, b.published(), nil)
 	if err != nil {
 		return fmt.Errorf("the archive from %s: %w; %s", a.url, err, own)
 	}

@@ -5,16 +5,25 @@ import "fmt"
 // partialMend says how to take a copy as it is.
 const partialMend = "--partial (Options.Partial in Go) takes the copy as it is, and marks the study"
 
-// accept refuses a copy that has fewer samples than were published, unless it is to be
-// taken all the same: then it is marked. where says what is missing.
-func accept(info *Info, notes *[]string, have, published int, noun, where string, partial bool) error {
-	if have >= published {
-		return nil
+// Partial is the mark of a copy that has fewer samples than were published, such as
+// "partial: 10,000 of 50,000", and "" for a whole one.
+func (i Info) Partial() string {
+	if i.Published == 0 {
+		return ""
 	}
-	if !partial {
-		return fmt.Errorf("%s of %s %s: the rest is missing (%s): %s", thousands(have), thousands(published), noun, where, partialMend)
-	}
-	info.Published = published
-	*notes = append(*notes, fmt.Sprintf("partial: %s of %s %s are here; results are not comparable with published ones", thousands(have), thousands(published), noun))
-	return nil
+	return "partial: " + i.share()
+}
+
+func (i Info) share() string {
+	return fmt.Sprintf("%s of %s", thousands(i.Train+i.Test), thousands(i.Published))
+}
+
+// partialNote tells of a copy that was taken all the same.
+func (i Info) partialNote(samples string) string {
+	return fmt.Sprintf("%s %s are here; results are not comparable with published ones", i.Partial(), samples)
+}
+
+// refused is the error of a copy that is not taken.
+func (i Info) refused(samples string) error {
+	return fmt.Errorf("%s %s: the rest is missing; %s", i.share(), samples, partialMend)
 }

@@ -69,7 +69,7 @@ func showData(ctx context.Context, out io.Writer, log func(string), name string,
 	}
 	dir, ok := datasets.Find(name, cache)
 	ref := datasets.Ref{Name: name, Dir: dir}
-	if info.Download == 0 || !ok && dir != "" { // it can be seen to at once, as a folder that may have changed
+	if info.Download == 0 || !ok && dir != "" || partial { // it can be seen to at once, as a folder that may have changed
 		ref, err = prepareData(ctx, log, name, partial)
 	} else if !ok {
 		show(out, info)
@@ -175,7 +175,7 @@ func setRows() [][]string {
 		word, _ := lies(name)
 		rows = append(rows, []string{
 			name, oneLine(info.Title), fmt.Sprintf("which of %s classes", thousands(len(info.ClassNames))), thousands(info.Train + info.Test),
-			shapeWords(info.Shape), inMemory(info), oneLine(info.Licence), word,
+			sampleWords(info), inMemory(info), oneLine(info.Licence), word,
 		})
 	}
 	return rows
@@ -193,7 +193,23 @@ func setsText(rows [][]string) string {
 	return printable(aligned(short, func(i int) bool { return slices.Contains(right, rows[0][i]) }) + setsNote + "\n")
 }
 
-// shapeWords writes the shape of a sample: "32×32, colour".
+// samplesOf is what the samples of a data set are called.
+func samplesOf(i datasets.Info) string {
+	if i.Task == datasets.TextClassification {
+		return "texts"
+	}
+	return "pictures"
+}
+
+// sampleWords writes what a sample is: "32×32, colour", or "256 words".
+func sampleWords(i datasets.Info) string {
+	if i.Task == datasets.TextClassification && len(i.Shape) == 1 {
+		return thousands(i.Shape[0]) + " words"
+	}
+	return shapeWords(i.Shape)
+}
+
+// shapeWords writes the shape of a picture: "32×32, colour".
 func shapeWords(shape []int) string {
 	text := strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", "×")
 	if len(shape) != 3 {
@@ -214,6 +230,9 @@ func inBytes(n int64) string { return objective.Format(trial.ModelSize, float64(
 // inMemory is the room that all samples take when they are loaded.
 func inMemory(i datasets.Info) string {
 	size := int64(i.Train + i.Test)
+	if i.DType == datasets.Int32 {
+		size *= 4
+	}
 	for _, n := range i.Shape {
 		size *= int64(n)
 	}
@@ -242,7 +261,9 @@ func infoRows(i datasets.Info) [][2]string {
 	rows := [][2]string{
 		{"name", i.Name},
 		{"samples", fmt.Sprintf("%s: %s to fit on, %s to validate with, %s for a final", thousands(i.Train+i.Test), thousands(i.Available()), thousands(i.Validation), thousands(i.Test))},
-		{"a sample", shapeWords(i.Shape)},
+		{"a sample", sampleWords(i)},
+		{"partial copy", partialWords(i)},
+		{"words known", vocabularyWords(i)},
 		{"in memory", inMemory(i)},
 		{"classes", fmt.Sprintf("%s: %s", thousands(len(i.ClassNames)), strings.Join(names, ", "))},
 		{"mean and spread", channels(i.Mean, i.Std)},
@@ -255,6 +276,22 @@ func infoRows(i datasets.Info) [][2]string {
 		rows[r][1] = oneLine(rows[r][1])
 	}
 	return slices.DeleteFunc(rows, func(row [2]string) bool { return row[1] == "" })
+}
+
+// partialWords say that samples are missing, "" where none are.
+func partialWords(i datasets.Info) string {
+	if i.Published == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of the %s samples that were published: results are not comparable with published ones", thousands(i.Train+i.Test), thousands(i.Published))
+}
+
+// vocabularyWords say how many words of a text have an id of their own.
+func vocabularyWords(i datasets.Info) string {
+	if i.Vocabulary < 3 {
+		return ""
+	}
+	return fmt.Sprintf("the %s most frequent; all others are one and the same to a network", thousands(i.Vocabulary-2))
 }
 
 // channels writes the mean and the standard deviation of each channel, from 0 to 1.

@@ -28,13 +28,20 @@ const (
 func (q quality) gallery() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<div style="font-weight:bold;margin:8px 0">%s</div>`, html.EscapeString(q.ofMistakes(len(q.Mistakes))))
-	tiles, err := q.pictures()
+	set, rows, err := q.loaded()
 	if err != nil {
-		fmt.Fprintf(&b, `<div style="opacity:.7">The pictures are not shown: %s</div><ul style="margin:4px 0">`, html.EscapeString(printable(err.Error())))
+		fmt.Fprintf(&b, `<div style="opacity:.7">The %s are not shown: %s</div><ul style="margin:4px 0">`, q.noun, html.EscapeString(printable(err.Error())))
 		for _, a := range q.Mistakes {
 			fmt.Fprintf(&b, `<li>%s</li>`, q.captionHTML(a))
 		}
 		return b.String() + `</ul>`
+	}
+	if set.Task == datasets.TextClassification {
+		return b.String() + q.textsHTML(set, rows)
+	}
+	tiles := make([]image.Image, len(rows))
+	for i, row := range rows {
+		tiles[i] = tileOf(set.Shape, set.Train, row)
 	}
 	tile := tiles[0].Bounds()
 	cellWidth, cellHeight := tile.Dx()+galleryWords+16, max(tile.Dy(), galleryLeast)+8
@@ -65,39 +72,50 @@ func (q quality) captionHTML(a trial.Answer) string {
 	return fmt.Sprintf(`is <b>%s</b>, read as <b>%s</b> (%s)`, html.EscapeString(q.name(a.True)), html.EscapeString(q.name(a.Predicted)), sure(a))
 }
 
-// pictures reads the pictures of the mistakes from the data set on this machine. That
-// must be the one that the mistakes were counted on.
-func (q quality) pictures() ([]image.Image, error) {
+// textsHTML are the beginnings of the mistakes of a set of texts, as the network reads
+// them.
+func (q quality) textsHTML(set *datasets.Set, rows []int) string {
+	var b strings.Builder
+	b.WriteString(`<div style="max-width:1000px">`)
+	for i, a := range q.Mistakes {
+		fmt.Fprintf(&b, `<div style="margin:6px 0">%s%s</div>`, q.captionHTML(a), textHTML(set.Text(set.Train, rows[i])))
+	}
+	return b.String() + `</div>`
+}
+
+// loaded reads the data set on this machine, and returns where in its training split
+// the mistakes are. It must be the one that the mistakes were counted on.
+func (q quality) loaded() (*datasets.Set, []int, error) {
 	content, _, _ := strings.Cut(q.Data, "/")
 	name, _, _ := strings.Cut(content, ":")
-	if strings.HasPrefix(q.set, name+":") { // a spec, of which a fingerprint has the scheme alone
+	if strings.HasPrefix(q.set, name+":") || strings.HasPrefix(q.set, name+"?") { // a spec, of which a fingerprint has the beginning alone
 		name = q.set
 	}
 	cache, err := dataCache()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dir, ok := datasets.Find(name, cache)
 	if !ok {
-		return nil, fmt.Errorf("the data set %s is not on this machine: set %s to the folder that has it", name, datasets.Env)
+		return nil, nil, fmt.Errorf("the data set %s is not on this machine: set %s to the folder that has it", name, datasets.Env)
 	}
 	ref := datasets.Ref{Name: name, Dir: dir, Fingerprint: content}
 	if now := path.Dir(datasets.Fingerprint(ref, 0)); now != path.Dir(q.Data) {
-		return nil, fmt.Errorf("they are numbered in %s, and here that is %s", path.Dir(q.Data), now)
+		return nil, nil, fmt.Errorf("they are numbered in %s, and here that is %s", path.Dir(q.Data), now)
 	}
 	set, err := datasets.Load(ref)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rows := set.Validate()
-	var tiles []image.Image
+	validate := set.Validate()
+	var rows []int
 	for _, a := range q.Mistakes {
-		if a.Index < 0 || a.Index >= len(rows) || int(set.Train.Labels[rows[a.Index]]) != a.True {
-			return nil, fmt.Errorf("picture %d of the set's validation split is not a mistake of class %d", a.Index, a.True)
+		if a.Index < 0 || a.Index >= len(validate) || int(set.Train.Labels[validate[a.Index]]) != a.True {
+			return nil, nil, fmt.Errorf("sample %d of the set's validation split is not a mistake of class %d", a.Index, a.True)
 		}
-		tiles = append(tiles, tileOf(set.Shape, set.Train, int(rows[a.Index])))
+		rows = append(rows, int(validate[a.Index]))
 	}
-	return tiles, nil
+	return set, rows, nil
 }
 
 // tile is a picture of a data set at the gallery's size: each pixel as a square of

@@ -70,6 +70,13 @@ func putQuestions(ctx context.Context, out io.Writer, put ask.Func, w Wishes) (s
 				}
 				with.Recognise = "folder:" + with.Recognise
 			}
+			if err == nil && with.Recognise == textAnswer {
+				with.Recognise, err = put(ctx, "The CSV file with the columns text and label, or the folder which has a folder of .txt files for each class: ", false)
+				if err != nil {
+					return screen{}, err
+				}
+				with.Recognise = "text:" + with.Recognise
+			}
 			if err == nil {
 				err = new(screen).fill(&with)
 			}
@@ -104,7 +111,7 @@ func (q question) which() string {
 	text := fmt.Sprintf("1 to %d", len(q.answers))
 	switch q.flag {
 	case "recognise":
-		text += ", or folder: and the path of your pictures"
+		text += ", or folder: and the path of your pictures, or text: and that of your texts"
 	case "time":
 		text += ", or a time such as 30m"
 	}

@@ -23,6 +23,7 @@ import (
 // are those of a small model on Digits.
 const (
 	assumedPixel  = 2e-6 // seconds of training for each pixel of each picture and epoch
+	assumedToken  = 2e-5 // the same for each token of a text
 	assumedAround = 10.  // seconds around each training: compilation and measurement
 	assumedWatts  = 3.
 	assumedPrompt = 5000 // tokens for each trial, repairs included
@@ -149,7 +150,12 @@ func (p *past) take(s stored, trials trial.History) {
 // plan chooses how long networks are trained such that there is time for enough of
 // them, and forecasts what the search takes.
 func (p past) plan(w Wishes, info datasets.Info) outlook {
-	perStep, around, watts := assumedPixel*float64(info.Shape[0]*info.Shape[1]), assumedAround, assumedWatts
+	perStep, around, watts := assumedPixel, assumedAround, assumedWatts
+	if info.Task == datasets.TextClassification {
+		perStep = assumedToken * float64(info.Shape[0])
+	} else {
+		perStep *= float64(info.Shape[0] * info.Shape[1])
+	}
 	out := outlook{
 		from:   fmt.Sprintf("assumed from networks on two processor cores, since no earlier study on %s is here; a GPU is faster", datasets.Short(info.Name)),
 		method: trial.MethodEstimate, model: p.model,

@@ -220,8 +220,8 @@ func (v View) sampling(t trial.Trial) string {
 	}
 	n := float64(info.Validation)
 	margin := 1.96 * math.Sqrt(a.Value*(1-a.Value)/n)
-	return fmt.Sprintf("It was counted on %s pictures that the training did not see: of 100 others, give or take %s more or less may be right by chance alone.",
-		thousands(info.Validation), strconv.FormatFloat(max(100*margin, 0.1), 'f', 1, 64))
+	return fmt.Sprintf("It was counted on %s %s that the training did not see: of 100 others, give or take %s more or less may be right by chance alone.",
+		thousands(info.Validation), samplesOf(info), strconv.FormatFloat(max(100*margin, 0.1), 'f', 1, 64))
 }
 
 // placeOf is the flag that a command needs to find the study: "" where it is in the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -43,6 +44,7 @@ type quality struct {
 	*trial.Quality
 	id             int
 	set            string         // name of the data set
+	noun           string         // what its samples are called, many of them
 	names          []string       // of the classes
 	recalls        []trial.Recall // the lowest first
 	taken          map[int]int    // samples that are taken for a class, by its label
@@ -55,12 +57,12 @@ func (v View) quality(t trial.Trial) (quality, bool) {
 	}
 	info, _ := v.info() // without it the classes have numbers
 	q := qualityOf(t, info.ClassNames)
-	q.set = v.Data
+	q.set, q.noun = v.Data, samplesOf(info)
 	return q, true
 }
 
 func qualityOf(t trial.Trial, names []string) quality {
-	q := quality{Quality: t.Quality, id: t.ID, names: names, recalls: t.Quality.Recalls(), taken: map[int]int{}}
+	q := quality{Quality: t.Quality, id: t.ID, names: names, noun: samplesOf(datasets.Info{}), recalls: t.Quality.Recalls(), taken: map[int]int{}}
 	for _, c := range q.Confusion {
 		q.taken[c.Predicted] += c.Count
 	}
@@ -155,7 +157,7 @@ func (q quality) chance() string {
 	}
 	slices.Sort(sizes)
 	n, p := sizes[len(sizes)/2], float64(q.right)/float64(q.samples)
-	return fmt.Sprintf("Of %s pictures of a class, %.0f more or less may be right by chance alone.", thousands(n), max(1, 1.96*math.Sqrt(float64(n)*p*(1-p))))
+	return fmt.Sprintf("Of %s %s of a class, %.0f more or less may be right by chance alone.", thousands(n), q.noun, max(1, 1.96*math.Sqrt(float64(n)*p*(1-p))))
 }
 
 // precision is the share of what is taken for a class that is of it: "86 %".
@@ -304,7 +306,7 @@ func (q quality) text() string {
 		shown := q.Mistakes[:min(len(q.Mistakes), textMost)]
 		fmt.Fprintf(&b, "\n%s:\n", q.ofMistakes(len(shown)))
 		for _, a := range shown {
-			fmt.Fprintf(&b, "  picture %d %s\n", a.Index, q.caption(a))
+			fmt.Fprintf(&b, "  %s %d %s\n", strings.TrimSuffix(q.noun, "s"), a.Index, q.caption(a))
 		}
 	}
 	return printable(b.String())

@@ -24,15 +24,23 @@ type question struct {
 func questionsOf(w Wishes, info datasets.Info) []question {
 	what := question{text: "What should it recognise?", flag: "recognise", chosen: w.Recognise}
 	for _, name := range datasets.Names() {
-		if info, err := datasets.Lookup(name); err == nil {
+		if name == w.Recognise && info.Name == name { // as it is here
+			what.answers = append(what.answers, [2]string{name, dataWords(info)})
+		} else if info, err := datasets.Lookup(name); err == nil {
 			what.answers = append(what.answers, [2]string{name, dataWords(info)})
 		}
 	}
-	own := [2]string{folderAnswer, "your own pictures, a folder for each class"}
-	if !slices.Contains(datasets.Names(), w.Recognise) {
-		own = [2]string{w.Recognise, dataWords(info)}
+	own := [][2]string{{folderAnswer, "your own pictures, a folder for each class"}, {textAnswer, "your own texts, a CSV file or a folder for each class"}}
+	given := [2]string{w.Recognise, dataWords(info)}
+	switch {
+	case strings.HasPrefix(w.Recognise, "folder:"):
+		own[0] = given
+	case strings.HasPrefix(w.Recognise, "text:"):
+		own[1] = given
+	case !slices.Contains(datasets.Names(), w.Recognise):
+		own = append(own, given)
 	}
-	what.answers = append(what.answers, own)
+	what.answers = append(what.answers, own...)
 	where := question{text: "Where will it run?", flag: "where", chosen: w.Where, answers: [][2]string{{here, "on this machine: measured here"}}}
 	for _, b := range device.Boards() {
 		known := "its time is predicted"
@@ -73,14 +81,17 @@ func plainDuration(d time.Duration) string {
 func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }
 
 // plainData are data sets in plain words.
-var plainData = map[string]string{"digits": "handwritten digits", "cifar10": "small photographs of animals and vehicles"}
+var plainData = map[string]string{"digits": "handwritten digits", "cifar10": "small photographs of animals and vehicles", "imdb": "reviews of films"}
 
-// folderAnswer stands for a folder of one's own among the answers.
-const folderAnswer = "folder:PATH"
+// What stands for pictures and texts of one's own among the answers.
+const (
+	folderAnswer = "folder:PATH"
+	textAnswer   = "text:PATH"
+)
 
 // dataNames are the names that a data set may have, for the help of a flag.
 func dataNames() string {
-	return strings.Join(datasets.Names(), ", ") + ", or " + folderAnswer + " for your own pictures"
+	return strings.Join(datasets.Names(), ", ") + ", " + folderAnswer + " for your own pictures, or " + textAnswer + " for texts"
 }
 
 // dataWords describe a data set: "handwritten digits: 0, 1, 2, 3 … (1,437 pictures of
@@ -103,6 +114,12 @@ func dataWords(info datasets.Info) string {
 			color = "grey"
 		}
 		text += fmt.Sprintf(" (%s pictures of %d×%d, %s)", thousands(info.Train), info.Shape[1], info.Shape[0], color)
+	}
+	if info.Task == datasets.TextClassification && len(info.Shape) == 1 {
+		text += fmt.Sprintf(" (%s texts, %s words each)", thousands(info.Train), thousands(info.Shape[0]))
+	}
+	if mark := info.Partial(); mark != "" {
+		text += ", " + mark
 	}
 	return text
 }

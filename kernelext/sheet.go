@@ -13,12 +13,14 @@ import (
 // How much a sample sheet shows.
 const (
 	sheetEach    = 6       // pictures of a class, where they are small enough
+	sheetTexts   = 3       // texts of a class
+	sheetText    = 400     // characters of a text
 	sheetClasses = 120     // classes
 	sheetSide    = 64      // pixels of the page that a picture is wide, or about
 	sheetBytes   = 110_000 // of the page, or about
 )
 
-// sheet is some pictures of each class of a data set. They are the first ones that a
+// sheet is some samples of each class of a data set. They are the first ones that a
 // study of few samples is trained on, so that they are the same each time, and none of
 // those that validate or are kept for a final.
 type sheet struct {
@@ -26,6 +28,7 @@ type sheet struct {
 	shown  [][]int32  // by class, indices into Train
 	down   int        // so many pixels of a row become one
 	images [][]string // of the same, as they stand in a page
+	texts  [][]string // of the same, where the samples are texts
 
 	train, test []int // samples of each class
 }
@@ -38,8 +41,8 @@ func sheetOf(set *datasets.Set) sheet {
 			all[class] = append(all[class], i)
 		}
 	}
-	if len(set.Shape) != 3 { // is no picture
-		s.shown = all
+	if set.Task == datasets.TextClassification {
+		s.read(all)
 		return s
 	}
 	largest := max(set.Shape[0], set.Shape[1])
@@ -47,6 +50,18 @@ func sheetOf(set *datasets.Set) sheet {
 		s.down++
 	}
 	return s
+}
+
+// read takes the beginnings of some texts of each class.
+func (s *sheet) read(all [][]int32) {
+	s.shown, s.texts = make([][]int32, len(all)), make([][]string, len(all))
+	each := max(1, min(sheetTexts, sheetBytes/(sheetText+200)/max(1, len(all))))
+	for class, indices := range all {
+		s.shown[class] = indices[:min(len(indices), each)]
+		for _, i := range s.shown[class] {
+			s.texts[class] = append(s.texts[class], clip(printable(s.Text(s.Train, int(i))), sheetText))
+		}
+	}
 }
 
 // draw draws the first picture of each class, then the second, as long as there is
@@ -129,9 +144,10 @@ func (s sheet) words() string {
 	for _, indices := range s.shown {
 		each = max(each, len(indices))
 	}
-	pictures := fmt.Sprintf("%d pictures", each)
+	noun := samplesOf(s.Info)
+	pictures := fmt.Sprintf("%d %s", each, noun)
 	if each == 1 {
-		pictures = "One picture"
+		pictures = "One " + strings.TrimSuffix(noun, "s")
 	}
 	text := fmt.Sprintf("%s of each class", pictures)
 	if more := len(s.ClassNames) - len(s.shown); more > 0 {
@@ -140,16 +156,39 @@ func (s sheet) words() string {
 	if s.down > 1 {
 		text += fmt.Sprintf(", made smaller by %d", s.down)
 	}
+	if s.texts != nil {
+		text += " (their beginnings, as a network reads them; ▢ is a word that it does not know)"
+	}
 	return text + ": the first that a network is trained on, the same each time. None validates or is kept for a final."
 }
 
 // text is the set with how many samples each class has, and which a notebook shows.
 func (s sheet) text() string {
 	rows := [][]string{{"class", "to train and validate", "for a final", "pictures that a notebook shows"}}
+	if s.texts != nil {
+		rows[0][3] = "the texts below"
+	}
 	for class := range s.shown {
 		rows = append(rows, []string{className(s.ClassNames, class), thousands(s.train[class]), thousands(s.test[class]), strings.Trim(fmt.Sprint(s.shown[class]), "[]")})
 	}
-	return infoText(s.Info) + "\n" + aligned(rows, func(i int) bool { return i == 1 || i == 2 }) + s.words() + "\n"
+	return infoText(s.Info) + "\n" + aligned(rows, func(i int) bool { return i == 1 || i == 2 }) + s.words() + "\n" + s.textsBelow()
+}
+
+// textsBelow are the texts that are shown, by class.
+func (s sheet) textsBelow() string {
+	var b strings.Builder
+	for class, texts := range s.texts {
+		for i, text := range texts {
+			fmt.Fprintf(&b, "\n%s, training text %d:\n  %s\n", className(s.ClassNames, class), s.shown[class][i], text)
+		}
+	}
+	return b.String()
+}
+
+// textHTML is a text of a data set in a page, down to some characters.
+func textHTML(text string) string {
+	return `<div style="margin:2px 0 2px 12px;padding:2px 0 2px 8px;border-left:3px solid rgba(128,128,128,.4);white-space:normal;overflow-wrap:anywhere">` +
+		html.EscapeString(clip(printable(text), sheetText)) + `</div>`
 }
 
 func (s sheet) html() string {
@@ -167,6 +206,14 @@ func (s sheet) html() string {
 				picture, html.EscapeString(name), html.EscapeString(fmt.Sprintf("%s, training picture %d", name, index)), size.X*up, size.Y*up)
 		}
 		b.WriteString(`</figure>`)
+	}
+	for class, texts := range s.texts {
+		fmt.Fprintf(&b, `<div style="flex:1 1 380px;max-width:480px;font-size:12px"><b>%s</b> <span style="opacity:.7">%s</span>`,
+			html.EscapeString(className(s.ClassNames, class)), thousands(s.train[class]+s.test[class]))
+		for _, text := range texts {
+			b.WriteString(textHTML(text))
+		}
+		b.WriteString(`</div>`)
 	}
 	return b.String() + `</div>`
 }
