@@ -113,7 +113,7 @@ func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
 	}
 	sums, err := b.verify(p, dir, records, md5.New)
 	if err != nil && short && !p.partial {
-		err = fmt.Errorf("%w: %w", b.of(here).refused("images"), err)
+		err = fmt.Errorf("%w; %s", b.of(here).refused("images", err), partialMend)
 	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; unpack %s into %s again, or unset %s to have it downloaded", err, b.archive.url, filepath.Dir(dir), Env)

@@ -235,3 +235,63 @@ func TestUnpackRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestPartialCopy takes copies with fewer records than were published, where that is asked
+// for.
+func TestPartialCopy(t *testing.T) {
+	b := little(100)
+	want := 100 * 3073
+	for _, c := range []struct {
+		name   string
+		damage func(files map[string][]byte)
+		mark   string // "" where it is an error all the same
+	}{
+		{"whole", func(map[string][]byte) {}, "whole"},
+		{"one file missing", func(f map[string][]byte) { delete(f, "data_batch_1.bin") }, "partial: 500 of 600"},
+		{"no test", func(f map[string][]byte) { delete(f, "test_batch.bin") }, "partial: 500 of 600"},
+		{"fewer records", func(f map[string][]byte) { f["data_batch_3.bin"] = f["data_batch_3.bin"][:70*3073] }, "partial: 570 of 600"},
+		{"half a record", func(f map[string][]byte) { f["data_batch_3.bin"] = f["data_batch_3.bin"][:want-1] }, ""},
+		{"nothing to train on", func(f map[string][]byte) {
+			for i := range 5 {
+				delete(f, fmt.Sprintf("data_batch_%d.bin", i+1))
+			}
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := t.TempDir()
+			t.Setenv(Env, data)
+			files := b.contents()
+			c.damage(files)
+			put(t, filepath.Join(data, b.folder), files)
+			p := testPrep(t)
+			_, err := b.prepare(p)
+			if (err == nil) != (c.mark == "whole") || err != nil && strings.Contains(err.Error(), "--partial") != (c.mark != "") {
+				t.Errorf("refused otherwise than it should be: %v", err)
+			}
+			p.partial = true
+			ref, err := b.prepare(p)
+			if c.mark == "" || c.mark == "whole" {
+				if (err == nil) != (c.mark == "whole") || ref.Info.Name != "" {
+					t.Errorf("%+v, %v", ref, err)
+				}
+				return
+			}
+			if err != nil || ref.Info.Partial() != c.mark || !strings.Contains(ref.Notes[0], "not comparable") {
+				t.Fatalf("%+v, %v", ref, err)
+			}
+			set, err := b.load(ref)
+			if err != nil || set.Info.Published != 600 || set.Train.Len() != ref.Info.Train || set.Test.Len() != ref.Info.Test || set.content != ref.Fingerprint {
+				t.Fatalf("%v, %+v", err, set)
+			}
+			set.divide()
+			checkSplits(t, set, true)
+			last := files["data_batch_5.bin"]
+			if got := set.Train.Labels[set.Train.Len()-1]; got != int32(last[len(last)-3073]) {
+				t.Errorf("the last label is %d", got)
+			}
+			if _, err := b.load(Ref{Dir: ref.Dir}); err == nil {
+				t.Error("it is loaded without what was prepared")
+			}
+		})
+	}
+}

@@ -179,7 +179,7 @@ func (m imdb) prepare(p prep) (Ref, error) {
 		return Ref{}, err
 	}
 	defer unlock()
-	c := m.corpus(p)
+	c := m.corpus()
 	if dir != "" {
 		ref, err := m.packTree(p, c, dir, pack)
 		if err != nil {
@@ -193,11 +193,10 @@ func (m imdb) prepare(p prep) (Ref, error) {
 	return m.packArchive(p, c, pack)
 }
 
-func (m imdb) corpus(p prep) *corpus {
+func (m imdb) corpus() *corpus {
 	info, _ := m.describe() // it has no error
 	return &corpus{
-		info: info, cut: m.whole(), tests: true, copies: true, skipBad: p.partial,
-		mend: partialMend,
+		info: info, cut: m.whole(), tests: true, copies: true,
 	}
 }
 
@@ -207,22 +206,23 @@ func (m imdb) packTree(p prep, c *corpus, dir, pack string) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
+	c.skipBad = p.partial
 	sum := sha256.New()
-	fmt.Fprintln(sum, m.each)
 	content, err := c.readFiles(p.ctx, files, sum, func(done, total int64) { p.tell(done, total, "reading the reviews") })
 	if err != nil {
 		return Ref{}, err
 	}
-	if err := m.complete(c, p.partial); err != nil {
+	if err := m.complete(c, p.partial, "; "+partialMend); err != nil {
 		return Ref{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	return c.pack(p, pack, content)
 }
 
-// complete holds that all reviews are there, or marks the set.
-func (m imdb) complete(c *corpus, partial bool) error {
+// complete holds that all reviews are there, or marks the set. mend says in the error what to
+// do where they are not.
+func (m imdb) complete(c *corpus, partial bool, mend string) error {
 	if c.faults.count > 0 && !partial {
-		return fmt.Errorf("%s: %s", c.faults.text(), partialMend)
+		return fmt.Errorf("%s%s", c.faults.text(), mend)
 	}
 	each := m.perFolder()
 	count := map[string]int{}
@@ -244,7 +244,7 @@ func (m imdb) complete(c *corpus, partial bool) error {
 	have := c.info
 	have.Train, have.Test, have.Published = len(c.texts), 0, each*len(imdbTree)
 	if !partial {
-		return fmt.Errorf("%w: %s", have.refused("reviews"), strings.Join(short, ", "))
+		return fmt.Errorf("%w%s", have.refused("reviews", errors.New(strings.Join(short, ", "))), mend)
 	}
 	c.info.Published = have.Published
 	c.notes = append(c.notes, have.partialNote("reviews"))
@@ -326,11 +326,12 @@ func (m imdb) packArchive(p prep, c *corpus, pack string) (Ref, error) {
 			return Ref{}, err
 		}
 	}
-	if err := m.readArchive(p.ctx, c, kept, func(done int64) { p.tell(done, a.size, "reading the reviews") }); err != nil {
-		return Ref{}, fmt.Errorf("%s: %w; remove it to have it downloaded again, %s", kept, err, own)
+	err = m.readArchive(p.ctx, c, kept, func(done int64) { p.tell(done, a.size, "reading the reviews") })
+	if err == nil {
+		err = m.complete(c, false, "")
 	}
-	if err := m.complete(c, false); err != nil {
-		return Ref{}, fmt.Errorf("%s: %w", kept, err)
+	if err != nil {
+		return Ref{}, fmt.Errorf("%s: %w; remove it to have it downloaded again, %s", kept, err, own)
 	}
 	return c.pack(p, pack, []byte(m.source().sha256))
 }

@@ -23,7 +23,7 @@ func (i Info) partialNote(samples string) string {
 	return fmt.Sprintf("%s %s are here; results are not comparable with published ones", i.Partial(), samples)
 }
 
-// refused is the error of a copy that is not taken.
-func (i Info) refused(samples string) error {
-	return fmt.Errorf("%s %s: the rest is missing; %s", i.share(), samples, partialMend)
+// refused is the error of a copy that is not taken, because of what is missing.
+func (i Info) refused(samples string, missing error) error {
+	return fmt.Errorf("%s %s: the rest is missing (%w)", i.share(), samples, missing)
 }

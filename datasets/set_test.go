@@ -61,6 +61,12 @@ func TestConformance(t *testing.T) {
 		{"digits", true, func(*testing.T) string { return "digits" }},
 		{"cifar10", true, func(t *testing.T) string { needCIFAR(t); return "cifar10" }},
 		{"folder", true, folder(FolderOptions{}, map[string]int{"cat": 30, "dog": 21, "emu": 10})},
+		{"imdb", true, func(t *testing.T) string { needIMDb(t); return "imdb" }},
+		{"imdb cut otherwise", true, func(t *testing.T) string { needIMDb(t); return "imdb?tokens=64&words=500&keep=tail" }},
+		{"texts in a file", true, func(t *testing.T) string { return textsOf(t, sheetOf(t, 120, "text,label\n"), TextOptions{Tokens: 12}) }},
+		{"texts in folders with splits", false, func(t *testing.T) string {
+			return textsOf(t, lettersOf(t, map[string]int{"train/cat": 30, "train/dog": 21, "val/cat": 4, "val/dog": 9, "test/cat": 3, "test/dog": 1}), TextOptions{Words: 9})
+		}},
 		{"folder with splits", false, folder(FolderOptions{Width: 8, Height: 16, Channels: 1, Fit: "pad"}, map[string]int{
 			"train/cat": 30, "train/dog": 21, "val/cat": 4, "val/dog": 9, "test/cat": 3, "test/dog": 1})},
 	} {
@@ -70,11 +76,14 @@ func TestConformance(t *testing.T) {
 
 func conform(t *testing.T, name string, drawn bool) {
 	cache := t.TempDir()
-	ref, err := prepare(t, name, cache)
+	partly := func() (Ref, error) {
+		return Prepare(context.Background(), name, Options{Cache: cache, Partial: true})
+	}
+	ref, err := partly()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := prepare(t, name, cache); err != nil || !cmp.Equal(ref, again) {
+	if again, err := partly(); err != nil || !cmp.Equal(ref, again) {
 		t.Errorf("prepared again it is otherwise: %v\n%s", err, cmp.Diff(ref, again))
 	}
 	set, err := Load(ref)
@@ -84,18 +93,28 @@ func conform(t *testing.T, name string, drawn bool) {
 	if diff := cmp.Diff(ref.Info, set.Info); diff != "" {
 		t.Errorf("Prepare and Load describe it otherwise:\n%s", diff)
 	}
-	if kind, _, _ := strings.Cut(name, ":"); ref.Name != name || set.Name != name || !regexp.MustCompile("^"+kind+":[0-9a-f]{16}$").MatchString(ref.Fingerprint) {
+	if kind := kindOf(name); ref.Name != name || set.Name != name || !regexp.MustCompile("^"+kind+":[0-9a-f]{16}$").MatchString(ref.Fingerprint) {
 		t.Errorf("%s has the names %s and %s and the fingerprint %s", name, ref.Name, set.Name, ref.Fingerprint)
 	}
 	looked, err := Lookup(name)
 	looked.Mean, looked.Std, looked.Size = set.Mean, set.Std, set.Size // these need the content
+	if set.Task == TextClassification {
+		looked.Vocabulary = set.Vocabulary
+	}
+	if set.Published > 0 {
+		if set.Published != looked.Train+looked.Test || set.Partial() == "" {
+			t.Errorf("%d samples were published, %d are said to be", set.Published, looked.Train+looked.Test)
+		}
+		looked.Train, looked.Test, looked.Validation, looked.Published = set.Info.Train, set.Info.Test, set.Info.Validation, set.Info.Published
+	}
 	if diff := cmp.Diff(set.Info, looked); err != nil || diff != "" {
 		t.Errorf("Lookup describes it otherwise: %v\n%s", err, diff)
 	}
 	if where, ok := Find(name, cache); !ok || ref.Dir != "" && where != ref.Dir {
 		t.Errorf("found at %q (%v), want %q", where, ok, ref.Dir)
 	}
-	if set.Task != ImageClassification || set.DType != Uint8 || set.Title == "" || strings.Contains(set.Title, "/") || set.Licence == "" {
+	kinds := map[Task]DType{ImageClassification: Uint8, TextClassification: Int32}
+	if want, ok := kinds[set.Task]; !ok || set.DType != want || set.Title == "" || strings.Contains(set.Title, "/") || set.Licence == "" {
 		t.Errorf("incomplete or wrong: %+v", set.Info)
 	}
 	distinct := map[string]bool{}
@@ -110,7 +129,7 @@ func conform(t *testing.T, name string, drawn bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(again.Train.Images, set.Train.Images) || !slices.Equal(again.Train.Labels, set.Train.Labels) ||
+	if !slices.Equal(again.Train.Images, set.Train.Images) || !slices.Equal(again.Train.Tokens, set.Train.Tokens) || !slices.Equal(again.Train.Labels, set.Train.Labels) ||
 		!slices.Equal(again.Fit(0), set.Fit(0)) || !slices.Equal(again.Validate(), set.Validate()) {
 		t.Error("loaded again it has other samples")
 	}
@@ -127,6 +146,11 @@ func conform(t *testing.T, name string, drawn bool) {
 // validates.
 func checkSet(t *testing.T, s *Set, drawn bool) {
 	t.Helper()
+	if s.Task == TextClassification {
+		checkTexts(t, s)
+		checkSplits(t, s, drawn)
+		return
+	}
 	size := s.Shape[0] * s.Shape[1] * s.Shape[2]
 	for name, split := range map[string]struct {
 		Split
