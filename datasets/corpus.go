@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"slices"
 	"strings"
@@ -365,33 +364,40 @@ func (c *corpus) pack(p prep, path string, content []byte) (Ref, error) {
 	return c.write(p.ctx, path, made)
 }
 
-// readFiles adds a text of each file, and returns the sum after all of them.
-func (c *corpus) readFiles(ctx context.Context, files []imageFile, sum hash.Hash, tell func(done, total int64)) ([]byte, error) {
+// readFiles hands each file to each, with its content and the fault that there may be instead, and returns
+// a digest of all of them.
+func readFiles(ctx context.Context, files []imageFile, tell func(done, total int64), each func(f imageFile, raw []byte, fault error) error) ([]byte, error) {
 	var done, total int64
 	for _, f := range files {
 		total += f.size
 	}
+	sum := sha256.New()
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		done += f.size
 		tell(done, total)
-		if f.size > mostTextBytes {
-			c.faults.add(f.rel, fmt.Errorf("has %s bytes, %s are the most of a text", thousands(int(f.size)), thousands(mostTextBytes)))
-			continue
+		var raw []byte
+		err := fmt.Errorf("has %s bytes, %s are the most of a text", thousands(int(f.size)), thousands(mostTextBytes))
+		if f.size <= mostTextBytes {
+			raw, err = os.ReadFile(f.path)
 		}
-		raw, err := os.ReadFile(f.path)
-		if err != nil {
-			c.faults.add(f.rel, err)
-			continue
-		}
-		fmt.Fprintf(sum, "%q %d %x\n", f.rel, f.part, sha256.Sum256(raw))
-		if err := c.add(f.rel, f.class, f.part, raw); err != nil {
+		fmt.Fprintf(sum, "%q %d %x %v\n", f.rel, f.part, sha256.Sum256(raw), err)
+		if err := each(f, raw, err); err != nil {
 			return nil, err
 		}
 	}
 	return sum.Sum(nil), nil
+}
+
+// addFile adds the text of a file.
+func (c *corpus) addFile(f imageFile, raw []byte, fault error) error {
+	if fault != nil {
+		c.faults.add(f.rel, fault)
+		return nil
+	}
+	return c.add(f.rel, f.class, f.part, raw)
 }
 
 // set is one of the options that all texts have; ok says that it is.

@@ -1,6 +1,6 @@
 // Package datasets holds the data sets that Lemonade trains on, each brought
 // into one form: images as bytes in NHWC order (image, row, column, channel),
-// labels as integers, and splits that never change.
+// texts as the ids of their words, labels as integers, and splits that never change.
 //
 //	ref, err := datasets.Prepare(ctx, "cifar10", datasets.Options{Cache: dir})
 //	set, err := datasets.Load(ref)
@@ -16,9 +16,17 @@
 // right sizes and labels are enough, and another checksum than the official one
 // is only noted in [Ref.Notes]. A download must have the official checksum.
 //
+// IMDb's reviews are looked for as $LEMONADE_DATA/aclImdb/, with the folders train and
+// test, pos and neg; else their archive is downloaded (80 MiB) and read as it is. They
+// are packed into one file in the cache (26 MB), as ids of words.
+//
+// A copy under LEMONADE_DATA that has fewer samples than were published is refused,
+// unless [Options.Partial] asks for it; [Info.Published] and [Info.Partial] then mark it.
+//
 // Pictures of one's own are a set by a spec in place of a name, as in
 // folder:/home/ann/leaves?size=32; see [FromFolder]. They are decoded once into
-// one packed file in the cache.
+// one packed file in the cache. Texts of one's own are
+// text:/home/ann/reviews.csv?text=review&label=sentiment; see [FromText].
 //
 // # Splits
 //
@@ -35,7 +43,9 @@
 //
 // A loaded set takes Train+Test times height × width × channels bytes, and 4
 // more for each label: 0.1 MB for Digits, 184 MB for CIFAR-10. Loading CIFAR-10
-// needs no more than that and takes about half a second on two cores.
+// needs no more than that and takes about half a second on two cores. Of texts it is
+// Train+Test times tokens times 4: 51 MB for IMDb; packing 50,000 reviews takes about
+// 125 MB in all and 5 seconds.
 package datasets
 
 import (

@@ -775,6 +775,14 @@ func FuzzReadPack(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
+	words, err := prepare(f, textsOf(f, sheetOf(f, 40, "text,label\n"), TextOptions{Tokens: 4, Words: 9}), cache)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if whole, err = os.ReadFile(words.Dir); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
 	f.Add([]byte(packMagic))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := readPack(bytes.NewReader(data), int64(len(data)))

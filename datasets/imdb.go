@@ -207,9 +207,15 @@ func (m imdb) packTree(p prep, c *corpus, dir, pack string) (Ref, error) {
 		return Ref{}, err
 	}
 	c.skipBad = p.partial
-	sum := sha256.New()
-	content, err := c.readFiles(p.ctx, files, sum, func(done, total int64) { p.tell(done, total, "reading the reviews") })
+	tell := func(done, total int64) { p.tell(done, total, "reading the reviews") }
+	content, err := readFiles(p.ctx, files, tell, func(imageFile, []byte, error) error { return nil })
 	if err != nil {
+		return Ref{}, err
+	}
+	if ref, err := refMade(pack, c.made(content)); err == nil {
+		return ref, nil // of the same reviews, which need not be split into words again
+	}
+	if content, err = readFiles(p.ctx, files, tell, c.addFile); err != nil {
 		return Ref{}, err
 	}
 	if err := m.complete(c, p.partial, "; "+partialMend); err != nil {

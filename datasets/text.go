@@ -252,7 +252,7 @@ func (t texts) readSheet(ctx context.Context, c *corpus, tell func(done, total i
 	if len(c.texts) == 0 && c.faults.count == 0 {
 		return nil, fmt.Errorf("%s has no line with a text", filepath.Base(t.path))
 	}
-	return sum.Sum([]byte(t.name())), nil
+	return sum.Sum(nil), nil
 }
 
 // counter counts what is written to it.
@@ -275,9 +275,7 @@ func (t texts) readFolder(ctx context.Context, c *corpus, tell func(done, total 
 		return nil, fmt.Errorf("there are no texts in folders of classes (of the kinds %s)", strings.Join(textFiles.readable, " "))
 	}
 	c.tests, c.checks, c.faults, c.notes = list.tests, list.checks, list.faults, list.notes
-	sum := sha256.New()
-	fmt.Fprintln(sum, t.name())
-	return c.readFiles(ctx, list.files, sum, tell)
+	return readFiles(ctx, list.files, tell, c.addFile)
 }
 
 func (t texts) describe() (Info, error) {
@@ -314,7 +312,7 @@ func (t texts) prepare(p prep) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
-	return c.pack(p, path, content)
+	return c.pack(p, path, append([]byte(t.name()), content...))
 }
 
 func (t texts) load(ref Ref) (*Set, error) {
