@@ -176,7 +176,7 @@ const unknownMark = "▢"
 // case, ▢ for unknown ones, without what was cut off.
 func (s *Set) Text(split Split, i int) string {
 	var b strings.Builder
-	tokens := s.Shape[0]
+	tokens, before := s.Shape[0], "("
 	for _, id := range split.Tokens[i*tokens:][:tokens] {
 		if id == padding {
 			break
@@ -185,10 +185,11 @@ func (s *Set) Text(split Split, i int) string {
 		if id >= firstWord && int(id) < len(s.Words) {
 			word = s.Words[id]
 		}
-		if b.Len() > 0 && !strings.Contains(".,;:!?)]}…", word) {
+		if !strings.Contains(".,;:!?)]}…", word) && !strings.Contains("([{", before) {
 			b.WriteByte(' ')
 		}
 		b.WriteString(word)
+		before = word
 	}
 	return b.String()
 }

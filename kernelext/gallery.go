@@ -111,7 +111,7 @@ func (q quality) loaded() (*datasets.Set, []int, error) {
 	var rows []int
 	for _, a := range q.Mistakes {
 		if a.Index < 0 || a.Index >= len(validate) || int(set.Train.Labels[validate[a.Index]]) != a.True {
-			return nil, nil, fmt.Errorf("sample %d of the set's validation split is not a mistake of class %d", a.Index, a.True)
+			return nil, nil, fmt.Errorf("%s %d of the set's validation split is not a mistake of class %d", strings.TrimSuffix(q.noun, "s"), a.Index, a.True)
 		}
 		rows = append(rows, int(validate[a.Index]))
 	}

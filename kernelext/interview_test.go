@@ -45,12 +45,12 @@ func TestInterview(t *testing.T) {
 		"enter":   {Wishes{}, []string{"", "", "", "", "y"}, "digits-balanced", "digits", 10 * time.Minute, nil},
 		"numbers": {Wishes{}, []string{"2", "2", "3", "2", "YES"}, "cifar10-small-and-fast-raspberry-pi-5", "cifar10", time.Hour, nil},
 		"words":   {Wishes{Name: "mine"}, []string{"cifar10", "Raspberry Pi 4", "Small and fast", "1h 30m", "y"}, "mine", "cifar10", 90 * time.Minute, nil},
-		"own":     {Wishes{}, []string{"3", pictures + "/none", "3", pictures, "", "", "", "y"}, "my-pears-balanced", "folder:" + pictures, 10 * time.Minute, []string{"none"}},
+		"own":     {Wishes{}, []string{"4", pictures + "/none", "4", pictures, "", "", "", "y"}, "my-pears-balanced", "folder:" + pictures, 10 * time.Minute, []string{"none"}},
 		"no":      {Wishes{}, []string{"", "", "", "", "n"}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"nothing": {Wishes{}, []string{"", "", "", "", ""}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"leaves":  {Wishes{}, []string{"1"}, "", "", 0, []string{"\nNothing is begun."}},
 		"wrong": {Wishes{}, []string{"cats", "9", "1", "toaster", "0", "", "beauty", "2", "soon", "5s", "-3", "20m", "perhaps", "y"}, "digits-balanced", "digits", 20 * time.Minute, []string{
-			`"cats"`, "there is no answer 9: give a number, 1 to 3", `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
+			`"cats"`, "there is no answer 9: give a number, 1 to 5", `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
 			`"soon" is no time`, "5s is too short", "there is no answer -3", `"perhaps" is neither yes nor no`,
 		}},
 	} {
