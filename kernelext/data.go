@@ -92,7 +92,7 @@ func prepareData(ctx context.Context, log func(string), name string, partial boo
 	if err != nil {
 		return datasets.Ref{}, err
 	}
-	var last time.Time
+	last := time.Now() // what takes less than a second is told once
 	ref, err := datasets.Prepare(ctx, name, datasets.Options{Cache: cache, Partial: partial, Progress: func(done, total int64, what string) {
 		if time.Since(last) < time.Second && done != total {
 			return

@@ -21,14 +21,19 @@ const (
 	gallerySide    = 64  // a small picture's longer side, at most
 	galleryWords   = 108 // room for the words beside a picture
 	galleryLeast   = 64  // height of a cell
+	galleryTexts   = 12  // texts, which take more room
 )
 
 // gallery shows the mistakes that are kept: one picture with all of them in it, and
 // the words over it. Where the pictures cannot be had there are the words alone.
 func (q quality) gallery() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<div style="font-weight:bold;margin:8px 0">%s</div>`, html.EscapeString(q.ofMistakes(len(q.Mistakes))))
 	set, rows, err := q.loaded()
+	shown := len(q.Mistakes)
+	if err == nil && set.Task == datasets.TextClassification {
+		shown = min(shown, galleryTexts)
+	}
+	fmt.Fprintf(&b, `<div style="font-weight:bold;margin:8px 0">%s</div>`, html.EscapeString(q.ofMistakes(shown)))
 	if err != nil {
 		fmt.Fprintf(&b, `<div style="opacity:.7">The %s are not shown: %s</div><ul style="margin:4px 0">`, q.noun, html.EscapeString(printable(err.Error())))
 		for _, a := range q.Mistakes {
@@ -37,7 +42,7 @@ func (q quality) gallery() string {
 		return b.String() + `</ul>`
 	}
 	if set.Task == datasets.TextClassification {
-		return b.String() + q.textsHTML(set, rows)
+		return b.String() + q.textsHTML(set, rows[:shown])
 	}
 	tiles := make([]image.Image, len(rows))
 	for i, row := range rows {
@@ -77,8 +82,8 @@ func (q quality) captionHTML(a trial.Answer) string {
 func (q quality) textsHTML(set *datasets.Set, rows []int) string {
 	var b strings.Builder
 	b.WriteString(`<div style="max-width:1000px">`)
-	for i, a := range q.Mistakes {
-		fmt.Fprintf(&b, `<div style="margin:6px 0">%s%s</div>`, q.captionHTML(a), textHTML(set.Text(set.Train, rows[i])))
+	for i, row := range rows {
+		fmt.Fprintf(&b, `<div style="margin:6px 0">%s%s</div>`, q.captionHTML(q.Mistakes[i]), textHTML(set.Text(set.Train, row)))
 	}
 	return b.String() + `</div>`
 }

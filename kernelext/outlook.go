@@ -23,7 +23,7 @@ import (
 // are those of a small model on Digits.
 const (
 	assumedPixel  = 2e-6 // seconds of training for each pixel of each picture and epoch
-	assumedToken  = 2e-5 // the same for each token of a text
+	assumedToken  = 3e-6 // the same for each token of a text; recurrent layers take many times that
 	assumedAround = 10.  // seconds around each training: compilation and measurement
 	assumedWatts  = 3.
 	assumedPrompt = 5000 // tokens for each trial, repairs included
