@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,34 +245,81 @@ func order(train, validation int) *samples {
 
 // learners tell the classes of [order] apart; what only counts words cannot.
 var learners = []struct {
-	name, body string
-	least      float64 // accuracy
-	most       float64
+	name, body  string
+	least, most float64 // accuracy
+	precisions  []string
 }{
-	{"lstm", "lstm(x, 24, sequences = False, mask = mask)", 0.97, 1},
-	{"gru both ways", `gru(x, 16, direction = "both", sequences = False, mask = mask)`, 0.97, 1},
-	{"attention", "global_max_pool(attention(positional_embedding(x), heads = 2, mask = mask), mask)", 0.9, 1},
-	{"conv1d", "global_max_pool(relu(conv1d(relu(conv1d(x, 32, kernel = 5)), 32, kernel = 5, dilation = 5)), mask)", 0.9, 1},
-	{"counting", "global_avg_pool(x, mask)", 0, 0.6},
+	{"lstm", "lstm(x, 24, sequences = False, mask = mask)", 0.97, 1, []string{Float32, BFloat16}},
+	{"gru both ways", `gru(x, 16, direction = "both", sequences = False, mask = mask)`, 0.97, 1, []string{Float32}},
+	{"attention", "global_max_pool(attention(positional_embedding(x), heads = 2, mask = mask), mask)", 0.9, 1, []string{Float32, BFloat16}},
+	{"conv1d", "global_max_pool(relu(conv1d(relu(conv1d(x, 32, kernel = 5)), 32, kernel = 5, dilation = 5)), mask)", 0.9, 1, []string{Float32}},
+	{"counting", "global_avg_pool(x, mask)", 0, 0.6, []string{Float32}},
 }
 
 // TestLearnsOrder trains small networks on a task that needs the order of words.
 func TestLearnsOrder(t *testing.T) {
 	for _, c := range learners {
 		t.Run(c.name, func(t *testing.T) {
-			for _, precision := range []string{Float32, BFloat16} {
+			for _, precision := range c.precisions {
 				m, took := learn(t, c.body, precision)
 				t.Logf("%s: accuracy %.3f in %.1f s", precision, m.Accuracy, took.Seconds())
 				if m.Accuracy < c.least || m.Accuracy > c.most {
 					t.Errorf("%s: accuracy %.3f; want %v to %v", precision, m.Accuracy, c.least, c.most)
 				}
-				for name, w := range values(t, m) {
-					if name == "1.table" && slices.ContainsFunc(w[:16], func(v float32) bool { return v != 0 }) {
-						t.Errorf("%s: padding's vector is %v after training", precision, w[:16])
-					}
+				table := values(t, m)["1.table"]
+				if padding := table[:16]; slices.ContainsFunc(padding, func(v float32) bool { return v != 0 }) {
+					t.Errorf("%s: padding's vector is %v after training", precision, padding)
 				}
 			}
 		})
+	}
+}
+
+// TestTextModel predicts with a network for texts, and brings its weights back.
+func TestTextModel(t *testing.T) {
+	m, _ := learn(t, learners[0].body, "")
+	q := m.Quality()
+	if q == nil || len(m.answers) != 500 {
+		t.Fatalf("quality %+v of %d answers", q, len(m.answers))
+	}
+	right := 0
+	for _, a := range m.answers {
+		if a.True == a.Predicted {
+			right++
+		}
+	}
+	if got := float64(right) / 500; math.Abs(got-m.Accuracy) > 1e-9 {
+		t.Errorf("the answers are right on %v, the model on %v", got, m.Accuracy)
+	}
+	run, err := m.Predictor(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := m.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := testEngine(t).newModel(m.net, order(4000, 500), "", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if err := again.weights.read(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(m.answers, again.answers); d != "" {
+		t.Errorf("the model that was brought back answers otherwise (-before +after):\n%s", d)
+	}
+	if _, err := testEngine(t).newModel(m.net, &samples{shape: []int{24}, vocabulary: 41, labels: []int32{0}}, "", 1); err == nil || !strings.Contains(err.Error(), "[24] of 40 ids") {
+		t.Errorf("another vocabulary: %v", err)
 	}
 }
 
