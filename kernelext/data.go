@@ -249,14 +249,22 @@ func infoRows(i datasets.Info) [][2]string {
 	if more := len(i.ClassNames) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %s more", thousands(more)))
 	}
+	var changes []string
+	if i.Augment.Flip {
+		changes = append(changes, "mirrored")
+	}
+	if i.Augment.Turn {
+		changes = append(changes, "turned by quarters")
+	}
+	if i.Augment.Crop > 0 {
+		changes = append(changes, fmt.Sprintf("moved by up to %d pixels", i.Augment.Crop))
+	}
 	augmented := "as they are"
-	switch {
-	case i.Augment.Flip && i.Augment.Crop > 0:
-		augmented = fmt.Sprintf("may be mirrored, and moved by up to %d pixels", i.Augment.Crop)
-	case i.Augment.Flip:
-		augmented = "may be mirrored"
-	case i.Augment.Crop > 0:
-		augmented = fmt.Sprintf("may be moved by up to %d pixels", i.Augment.Crop)
+	if last := len(changes) - 1; last >= 0 {
+		if last > 0 {
+			changes[last] = "and " + changes[last]
+		}
+		augmented = "may be " + strings.Join(changes, ", ")
 	}
 	rows := [][2]string{
 		{"name", i.Name},

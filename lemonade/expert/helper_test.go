@@ -106,6 +106,11 @@ func (s *scene) recipe(weightDecay, smoothing float64) *scene {
 	return s
 }
 
+func (s *scene) augmented(cutout int, mixup float64) *scene {
+	s.first.Program.Recipe.Cutout, s.first.Program.Recipe.Mixup = cutout, mixup
+	return s
+}
+
 func (s *scene) failed(reason string) *scene {
 	s.more = append(s.more, trial.Trial{State: trial.Failed, Reason: reason, Parent: 1})
 	return s

@@ -94,6 +94,8 @@ func TestDefaultRules(t *testing.T) {
 			"train accuracy 0.7 is only 0.01 above validation accuracy 0.69: dropout (layers: 1) holds back a network that does not overfit", false, nil, nil},
 		{"regularization-holds-back", calm().accuracy(0.7, 0.69), []string{"RR"},
 			"train accuracy 0.7 is only 0.01 above validation accuracy 0.69: weight decay 0.001 and label smoothing 0.1 hold back a network that does not overfit", false, nil, nil},
+		{"augmentation-holds-back", calm().accuracy(0.7, 0.69).augmented(8, 0.2), []string{"RR"},
+			"train accuracy 0.7 is only 0.01 above validation accuracy 0.69: cutout 8, mixup 0.2 and token dropout 0 hold back a network that does not overfit", false, nil, nil},
 		{"bad-start", slow, []string{"AWI"},
 			"the loss of the first epoch was 1.74 times that of guessing: better initial weights than he_normal may help", false, nil, nil},
 		{"at-chance", calm().accuracy(0.11, 0.1), []string{"AWI"},

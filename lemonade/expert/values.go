@@ -137,6 +137,10 @@ var sections = []section{
 		fromRecipe("batch_size", "batch size", func(r arch.Recipe) any { return r.BatchSize }),
 		fromRecipe("flip", "whether images are mirrored at random", func(r arch.Recipe) any { return r.Flip }),
 		fromRecipe("crop", "pixels of padding before a random crop, 0 where it is off", func(r arch.Recipe) any { return r.Crop }),
+		fromRecipe("turn", "whether images are turned by quarters at random", func(r arch.Recipe) any { return r.Turn }),
+		fromRecipe("cutout", "side of the square that is blanked at random, 0 where it is off", func(r arch.Recipe) any { return r.Cutout }),
+		fromRecipe("mixup", "alpha by which images are mixed, 0 where it is off", func(r arch.Recipe) any { return r.Mixup }),
+		fromRecipe("token_dropout", "share of a text's tokens that become unknown at random", func(r arch.Recipe) any { return r.TokenDropout }),
 	}},
 	{"What was measured", "Each metric by its name, with how far a cost is over its mark, and the weight of the want for it.", metricVariables()},
 }

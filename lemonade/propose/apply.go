@@ -38,8 +38,8 @@ var editors = []editor{
 	{"RK", scaleKernels(fewer), filters, -1, "a convolution or a recurrent layer that can be narrowed"},
 	{"AMN", scaleNeurons(more), neurons, +1, "a dense layer before the last one that can be widened"},
 	{"RN", scaleNeurons(fewer), neurons, -1, "a dense layer before the last one that can be narrowed"},
-	{"AR", addRegularization, regularization, +1, "weight decay or label smoothing that can still grow"},
-	{"RR", removeRegularization, regularization, -1, "weight decay or label smoothing to take away"},
+	{"AR", addRegularization, regularization, +1, "regularization that can still grow"},
+	{"RR", removeRegularization, regularization, -1, "regularization to take away"},
 	{"AWI", changeInitializer, nil, 0, "a convolution or dense layer to initialize otherwise"},
 }
 

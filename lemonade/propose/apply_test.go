@@ -99,7 +99,8 @@ var text = arch.Tokens{Length: 64, Vocabulary: 1000}
 
 // tally counts what the commands are about, apart from the code under test.
 func tally(p *arch.Program) map[string]float64 {
-	n := map[string]float64{"decay+smoothing": p.Recipe.WeightDecay + p.Recipe.LabelSmoothing}
+	r := p.Recipe
+	n := map[string]float64{"regularization": r.WeightDecay + r.LabelSmoothing + r.TokenDropout + r.Mixup + float64(r.Cutout)}
 	for _, node := range p.Network.Nodes {
 		n[node.Op]++
 		switch node.Op {
@@ -132,7 +133,7 @@ var moves = map[string]struct {
 	"ACL": {"convs", 1}, "RCL": {"convs", -1}, "ASC": {"joins", 1}, "RSC": {"joins", -1},
 	"ADL": {"dense", 1}, "RDL": {"dense", -1}, "AD": {"drops", 1}, "RD": {"drops", -1},
 	"AMK": {"filters", 1}, "RK": {"filters", -1}, "AMN": {"units", 1}, "RN": {"units", -1},
-	"AR": {"decay+smoothing", 1}, "RR": {"decay+smoothing", -1},
+	"AR": {"regularization", 1}, "RR": {"regularization", -1},
 }
 
 // checkMove verifies one application of a command.

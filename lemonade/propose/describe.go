@@ -187,8 +187,8 @@ var how = map[string]string{
 	"RK":  "lower the filters of one or more conv to a half or three quarters",
 	"AMN": "raise the units of a dense that is not the last",
 	"RN":  "lower the units of a dense that is not the last",
-	"AR":  "raise weight_decay or label_smoothing in recipe()",
-	"RR":  "lower weight_decay or label_smoothing in recipe()",
+	"AR":  "raise weight_decay, label_smoothing, cutout or mixup in recipe()",
+	"RR":  "lower weight_decay, label_smoothing, cutout or mixup in recipe()",
 	"AWI": "give the conv calls another initializer, such as init = \"glorot_normal\"",
 }
 
@@ -199,6 +199,8 @@ var howInText = map[string]string{
 	"ASC": "keep a tensor and add it again behind the next layers, as in y = relu(layer_norm(conv1d(x, 64))) and then x = x + y, where x already has 64 channels",
 	"AMK": "raise the filters of a conv1d, the units of an lstm or gru, or the dim of embedding by half or to the double",
 	"RK":  "lower the filters of a conv1d, the units of an lstm or gru, or the dim of embedding to a half or three quarters",
+	"AR":  "raise weight_decay, label_smoothing or token_dropout in recipe()",
+	"RR":  "lower weight_decay, label_smoothing or token_dropout in recipe()",
 	"AWI": "give the conv1d calls another initializer, such as init = \"glorot_normal\"",
 }
 

@@ -47,7 +47,7 @@ var (
 )
 
 // augmentations are the recipe's changes of samples, by whether they are of texts.
-var augmentations = map[string]bool{"flip": false, "crop": false, "token_dropout": true}
+var augmentations = map[string]bool{"flip": false, "crop": false, "turn": false, "cutout": false, "mixup": false, "token_dropout": true}
 
 // trainingLine shows the call of training with its defaults.
 func trainingLine(f form) string {

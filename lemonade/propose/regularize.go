@@ -14,6 +14,10 @@ const (
 	smoothingStep = 0.05
 	smoothingMost = 0.3
 	decayFactor   = 4
+	mixupStep     = 0.2
+	mixupMost     = 0.4 // beyond it Zhang et al. (2018) saw large networks underfit
+	unknownStep   = 0.1
+	unknownMost   = 0.3
 )
 
 var decay = map[string]struct{ first, most float64 }{
@@ -21,7 +25,8 @@ var decay = map[string]struct{ first, most float64 }{
 	"adamw": {0.01, 0.32},
 }
 
-// addRegularization raises weight decay or label smoothing in the recipe.
+// addRegularization raises weight decay, label smoothing or an augmentation in
+// the recipe.
 func addRegularization(g *graph, _ *rand.Rand) []edit {
 	var edits []edit
 	d := decay[g.recipe.Optimizer]
@@ -31,11 +36,33 @@ func addRegularization(g *graph, _ *rand.Rand) []edit {
 	if next := g.recipe.LabelSmoothing + smoothingStep; next < smoothingMost+smoothingStep/2 {
 		edits = append(edits, func(g *graph) { g.recipe.LabelSmoothing = round3(next) })
 	}
+	side := g.shorterSide()
+	if next := g.recipe.TokenDropout + unknownStep; side == 0 && next < unknownMost+unknownStep/2 {
+		edits = append(edits, func(g *graph) { g.recipe.TokenDropout = round3(next) })
+	}
+	if next := g.recipe.Mixup + mixupStep; side > 0 && next < mixupMost+mixupStep/2 {
+		edits = append(edits, func(g *graph) { g.recipe.Mixup = round3(next) })
+	}
+	if next := g.recipe.Cutout + cutoutStep(side); next <= min(side/2, 64) {
+		edits = append(edits, func(g *graph) { g.recipe.Cutout = next })
+	}
 	return edits
 }
 
-// removeRegularization lowers weight decay or label smoothing in the recipe, at
-// last to none.
+// shorterSide returns that of the network's images; 0 where it reads none.
+func (g *graph) shorterSide() int {
+	in := g.nodes[slices.IndexFunc(g.nodes, func(n arch.Node) bool { return n.Op == "input" })].Shape
+	if len(in) != 3 {
+		return 0
+	}
+	return min(in[0], in[1])
+}
+
+// cutoutStep is a quarter of an image's side.
+func cutoutStep(side int) int { return min(max(1, side/4), 32) }
+
+// removeRegularization lowers weight decay, label smoothing or an augmentation in
+// the recipe, at last to none.
 func removeRegularization(g *graph, _ *rand.Rand) []edit {
 	var edits []edit
 	if w := g.recipe.WeightDecay; w > 0 {
@@ -47,6 +74,15 @@ func removeRegularization(g *graph, _ *rand.Rand) []edit {
 	}
 	if s := g.recipe.LabelSmoothing; s > 0 {
 		edits = append(edits, func(g *graph) { g.recipe.LabelSmoothing = round3(max(0, s-smoothingStep)) })
+	}
+	if r := g.recipe.TokenDropout; r > 0 {
+		edits = append(edits, func(g *graph) { g.recipe.TokenDropout = round3(max(0, r-unknownStep)) })
+	}
+	if m := g.recipe.Mixup; m > 0 {
+		edits = append(edits, func(g *graph) { g.recipe.Mixup = round3(max(0, m-mixupStep)) })
+	}
+	if c := g.recipe.Cutout; c > 0 {
+		edits = append(edits, func(g *graph) { g.recipe.Cutout = max(0, c-cutoutStep(g.shorterSide())) })
 	}
 	return edits
 }
@@ -62,7 +98,8 @@ func round3(x float64) float64 {
 
 // regularization measures how much of it a recipe has, for its direction only.
 func regularization(p *arch.Program) float64 {
-	return p.Recipe.WeightDecay + p.Recipe.LabelSmoothing
+	r := p.Recipe
+	return r.WeightDecay + r.LabelSmoothing + r.TokenDropout + r.Mixup + float64(r.Cutout)
 }
 
 // initializers are those that suit weights that are multiplied with an input.
