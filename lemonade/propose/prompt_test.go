@@ -213,7 +213,7 @@ func TestPromptIsComplete(t *testing.T) {
 			}
 		}
 		for name, text := range augmentations {
-			if told := strings.Contains(all[0].Content, name); told != (text == f.Text) {
+			if told := strings.Contains(all[0].Content, name+" = "); told != (text == f.Text) {
 				t.Errorf("text %t: whether the prompt tells %s: %t", f.Text, name, told)
 			}
 		}
