@@ -47,7 +47,8 @@ const doneData, doneCompile, doneTrain = 0.02, 0.08, 0.9
 // Train trains a network and returns the model with its learning curve. Its
 // errors: [ErrNaN], [ErrCompile], [ErrOutOfMemory] and that of job.Check, wrapped
 // with details, and ctx.Err(). The loss of the curve is the one that was trained
-// on, with label smoothing; Model.Loss is the validation cross-entropy without.
+// on, with label smoothing and mixup; Model.Loss is the validation cross-entropy
+// without.
 func (e *Engine) Train(ctx context.Context, job Job, progress func(trial.Progress)) (m *Model, err error) {
 	return e.train(ctx, job, func() (*samples, error) { return collect(job.Set, job.TrainSamples) }, progress)
 }
