@@ -194,7 +194,7 @@ func (s *Study) replayed(ctx context.Context) (source settings, err error) {
 
 // prepare finds the study's data, downloading it where it must.
 func (s *Study) prepare(ctx context.Context) (datasets.Ref, error) {
-	last := time.Time{}
+	last := time.Now() // what takes less than a second is told once
 	opts := datasets.Options{Partial: s.settings.Partial, Progress: func(done, total int64, what string) {
 		if time.Since(last) > time.Second || done == total {
 			last = time.Now()

@@ -80,7 +80,7 @@ var (
 	dataURI = regexp.MustCompile(`data:[\w/+.-]+;base64,([A-Za-z0-9+/=]+)`)
 	foul    = map[string]*regexp.Regexp{
 		"a script":          regexp.MustCompile(`(?i)<script|javascript:`),
-		"a remote address":  regexp.MustCompile(`(?i)(?:src|href)=["']?https?:`),
+		"a remote address":  regexp.MustCompile(`(?i)src=["']?https?:|<(?:link|base|image|use)\b[^>]*href=["']?https?:`), // a link that is not followed takes nothing from there
 		"an absolute path":  regexp.MustCompile(`(?:^|[\s"'=(:>\x60])/(?:home|root|tmp|var|usr|opt|etc|work|mnt|srv|private|Users)/[^\s"'<]*`),
 		"what may be a key": regexp.MustCompile(`\b(?:sk-[\w-]{16,}|AIza[\w-]{30,}|gh[pousr]_\w{30,}|hf_\w{30,})`),
 		"an update's trace": regexp.MustCompile(`[\r\x08]`),
@@ -132,9 +132,11 @@ func TestLeaks(t *testing.T) {
 		"<p>&lt;script&gt;</p>":                                "",
 		"<SCRIPT>":                                             "a script (<SCRIPT)",
 		`<img src="https://example.com/a.png">`:                `a remote address (src="https:)`,
-		"10 %\r20 %":                                           "an update's trace ()",
-		"used sk-proj-" + "0123456789abcdef":                   "what may be a key (sk-proj-0123456789abcdef)",
-		"and marked-token":                                     "the value of LEMONADE_TEST_TOKEN",
+		`<link rel="x" href="https://example.com/a.css">`:      `a remote address (<link rel="x" href="https:)`,
+		`<a href="https://example.com" rel="noreferrer">`:      "",
+		"10 %\r20 %":                         "an update's trace ()",
+		"used sk-proj-" + "0123456789abcdef": "what may be a key (sk-proj-0123456789abcdef)",
+		"and marked-token":                   "the value of LEMONADE_TEST_TOKEN",
 	} {
 		if got := strings.Join(leaks(text), "; "); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
