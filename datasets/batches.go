@@ -72,8 +72,8 @@ func (b batches) prepare(p prep) (Ref, error) {
 // published is how many records each file has where none is missing.
 func (b batches) published() []int { return slices.Repeat([]int{b.records}, len(b.files)) }
 
-// counted is how many records each file of dir has; short says that there are fewer than were
-// published, a file may be missing, and each ends with a record.
+// counted is how many records each file of dir has; short says that there are fewer
+// than were published, a file may be missing, and each ends with a record.
 func (b batches) counted(dir string) (records []int, short bool) {
 	record := int64(b.info.geometry().record())
 	for _, f := range b.files {

@@ -22,8 +22,9 @@ type cut struct {
 }
 
 // keeps are what cut.keep may be. The head is what a reader sees first, and all that
-// there is while a text still comes in. The tail is where reviews sum up: with the presence of words alone,
-// naive Bayes tells 78.0 % of 5,000 reviews apart by their first 256 tokens and 80.4 % by their last.
+// there is while a text still comes in. The tail is where reviews sum up: trained on
+// 5,000 reviews of IMDb, naive Bayes is right in 78.0 % of 5,000 others by the words
+// among their first 256 tokens, and in 80.4 % by those among their last.
 var keeps = []string{"head", "tail"}
 
 // corpus is a set of texts while it is read. Of each text it keeps the numbers of its
@@ -41,7 +42,6 @@ type corpus struct {
 	faults  faults
 	notes   []string
 	lexicon lexicon
-	classes map[string]int32 // their numbers as they came
 	texts   []passage
 	scratch []string
 }
@@ -364,8 +364,8 @@ func (c *corpus) pack(p prep, path string, content []byte) (Ref, error) {
 	return c.write(p.ctx, path, made)
 }
 
-// readFiles hands each file to each, with its content and the fault that there may be instead, and returns
-// a digest of all of them.
+// readFiles hands each file to each, with its content and the fault that there may be
+// instead, and returns a digest of all of them.
 func readFiles(ctx context.Context, files []imageFile, tell func(done, total int64), each func(f imageFile, raw []byte, fault error) error) ([]byte, error) {
 	var done, total int64
 	for _, f := range files {

@@ -40,8 +40,8 @@ var imdbArchive = archive{
 	size:   imdbInfo.Download,
 }
 
-// imdbTree are the folders of the reviews. The rating of a review is in its name: those of a negative one
-// are 1 to 4, those of a positive one 7 to 10.
+// imdbTree are the folders of the reviews. The rating of a review is in its name: 1 to
+// 4 of a negative one, 7 to 10 of a positive one.
 var imdbTree = []struct {
 	split, folder string
 	in            part
@@ -224,8 +224,8 @@ func (m imdb) packTree(p prep, c *corpus, dir, pack string) (Ref, error) {
 	return c.pack(p, pack, content)
 }
 
-// complete holds that all reviews are there, or marks the set. mend says in the error what to
-// do where they are not.
+// complete holds that all reviews are there, or marks the set. mend says in the error
+// what to do where they are not.
 func (m imdb) complete(c *corpus, partial bool, mend string) error {
 	if c.faults.count > 0 && !partial {
 		return fmt.Errorf("%s%s", c.faults.text(), mend)

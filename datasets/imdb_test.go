@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -196,7 +195,7 @@ func TestReviewsArchiveRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw, arch := pack(t, c.members)
-			arch.url = serve(t, http.HandlerFunc(whole(raw))).URL + "/aclImdb_v1.tar.gz"
+			arch.url = serve(t, whole(raw)).URL + "/aclImdb_v1.tar.gz"
 			p := testPrep(t)
 			p.partial = true // which is of one's own copies alone
 			_, err := imdb{archive: &arch, each: 20}.prepare(p)

@@ -21,7 +21,7 @@ func (s Split) Len() int { return len(s.Labels) }
 type Set struct {
 	Info
 	Train, Test Split
-	Words       []string // of texts, by token id: "" is padding, and "" an unknown word; nil where the samples are images
+	Words       []string // of texts, by token id, "" for padding and for unknown words; nil where the samples are images
 
 	content    string  // as Ref.Fingerprint
 	fit        []int32 // what is not validation, in an order whose every prefix is stratified

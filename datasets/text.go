@@ -50,9 +50,10 @@ type TextOptions struct {
 // # The file, or the folder
 //
 // A CSV file in UTF-8 has a text and its label in each line, and perhaps the split: train,
-// valid or test. Commas, semicolons or tabs separate the columns; a text with one of them or with line breaks in it
-// stands in quotes. A folder has a folder of .txt files for each class, or such folders in
-// folders of splits, as one of pictures does; see [FromFolder].
+// valid or test. Commas, semicolons or tabs separate the columns; a text with one of
+// them or with line breaks in it stands in quotes. A folder has a folder of .txt files
+// for each class, or such folders in folders of splits, as one of pictures does; see
+// [FromFolder].
 //
 // Texts of the same content count once; it is an error where they are of two classes,
 // or in two splits. Splits that are not given are drawn as those of pictures are: they
@@ -61,10 +62,10 @@ type TextOptions struct {
 // # Words
 //
 // A text is brought into lower case, its HTML line breaks become spaces, and it is
-// split into words and signs. The vocabulary are the most frequent of them, of those that occur twice
-// or more, in the texts that can be trained on: what validates or tests has no say. [Ref.Notes]
-// tells how many texts are longer than what is read of them, and which share of the words is known.
-// [Set.Text] turns ids into words again.
+// split into words and signs. The vocabulary are the most frequent of them, of those
+// that occur twice or more, in the texts that can be trained on: what validates or
+// tests has no say. [Ref.Notes] tells how many texts are longer than what is read of
+// them, and which share of the words is known. [Set.Text] turns ids into words again.
 //
 // Prepare packs the ids into one file in the cache. Where the texts are gone, the
 // packed file goes on serving.

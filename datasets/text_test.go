@@ -385,3 +385,17 @@ func FuzzSheet(f *testing.F) {
 		}
 	})
 }
+
+func FuzzTextSpec(f *testing.F) {
+	f.Add("text:/a%3Fb.csv?text=a%26b&tokens=12&keep=tail&header=1")
+	f.Add("imdb?words=12&tokens=0012")
+	f.Fuzz(func(t *testing.T, spec string) {
+		clean, err := Clean(spec)
+		if err != nil {
+			return
+		}
+		if again, err := Clean(clean); err != nil || again != clean {
+			t.Errorf("%q is %q, then %q, %v", spec, clean, again, err)
+		}
+	})
+}

@@ -117,8 +117,9 @@ func (r *recordLimit) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimiterOf guesses what separates columns: the first of tab, semicolon and comma that gives
-// all lines at the beginning of a file the same columns, two at least.
+// delimiterOf guesses what separates columns: the first of tab, semicolon and comma
+// that gives all lines at the beginning of a file the same number of columns, two at
+// least.
 func delimiterOf(head []byte) rune {
 	if cut := bytes.LastIndexByte(head, '\n'); cut >= 0 && len(head) == sheetHead {
 		head = head[:cut]
@@ -146,8 +147,8 @@ func delimiterOf(head []byte) rune {
 	return ','
 }
 
-// places finds the columns; named says that the first line has their names. A column of splits that
-// is not there is -1.
+// places finds the columns; named says that the first line has their names. A column
+// of splits that is not there is -1.
 func (s sheetReader) places(first []string) (at [3]int, named bool, err error) {
 	names := make([]string, len(first))
 	for i, name := range first {

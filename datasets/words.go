@@ -114,8 +114,9 @@ func (l *lexicon) number(word string) int32 {
 // teaches little by itself, and is how a network learns of words that it does not know.
 const leastSeen = 2
 
-// vocabulary returns the most frequent words by their ids, and the id of each number of the lexicon. count has
-// how often each occurs. Equally frequent words are in the order of their bytes.
+// vocabulary returns the most frequent words by their ids, and the id of each number
+// of the lexicon. count has how often each occurs. Equally frequent words are in the
+// order of their bytes.
 func (l *lexicon) vocabulary(count []int, most int) (words []string, ids []int32) {
 	var order []int32
 	for n, times := range count {
