@@ -112,7 +112,7 @@ func (g *graph) operands(op *Op, inputs []int) ([]Shape, int, error) {
 	switch n := len(op.Inputs); {
 	case op.Variadic && len(inputs) < 2:
 		return nil, 0, fmt.Errorf("needs two or more tensors, got %d", len(inputs))
-	case !op.Variadic && len(inputs) != n && !(op.Mask && len(inputs) == n+1):
+	case !op.Variadic && len(inputs) != n && (!op.Mask || len(inputs) != n+1):
 		return nil, 0, fmt.Errorf("needs %d operands, got %d", n, len(inputs))
 	}
 	shapes, depth := make([]Shape, len(inputs)), 1
