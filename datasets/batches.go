@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"crypto/md5" //nolint:gosec // published sums, for a note only
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,18 +18,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// batches is a set that is published as a folder of files with the same number
-// of records each, in one archive.
+// batches is a set that is published as a folder of files of records, in one
+// archive.
 type batches struct {
 	info    Info
 	folder  string  // in the archive
+	labels  int     // label bytes of a record; the last one counts
 	files   []batch // the last one is the test split
-	records int     // in each file
 	archive archive
+	other   *givenSplit // that the set may be asked for
+	divided *givenSplit // as it was asked for, in place of a validation split that is drawn
 }
 
-// batch is one file and its MD5 in the official archive.
-type batch struct{ name, md5 string }
+// batch is one file, and its MD5 in the official archive where that is known.
+type batch struct {
+	name    string
+	records int
+	md5     string
+}
 
 // sumsFile is written beside the files that were unpacked from a verified
 // archive, in the format of sha256sum.
@@ -37,6 +44,21 @@ const sumsFile = "SHA256SUMS"
 func (b batches) describe() (Info, error) { return b.info, nil }
 
 func (b batches) find(cache string) (string, bool) { return findFolder(b.folder, cache) }
+
+func (b batches) geometry() geometry {
+	g := b.info.geometry()
+	g.labels = b.labels
+	return g
+}
+
+// names are those of the files.
+func (b batches) names() []string {
+	names := make([]string, len(b.files))
+	for i, f := range b.files {
+		names[i] = f.name
+	}
+	return names
+}
 
 // prepare finds the folder, or downloads and unpacks it, and checks every file.
 func (b batches) prepare(p prep) (Ref, error) {
@@ -51,7 +73,7 @@ func (b batches) prepare(p prep) (Ref, error) {
 			return Ref{}, fmt.Errorf("looking under %s: %w", Env, err)
 		}
 	}
-	unlock, err := p.lock(filepath.Join(p.cache, b.info.Name))
+	unlock, err := p.lock(filepath.Join(p.cache, kindOf(b.info.Name)))
 	if err != nil {
 		return Ref{}, err
 	}
@@ -69,65 +91,27 @@ func (b batches) prepare(p prep) (Ref, error) {
 	return b.verifyCached(p, dir)
 }
 
-// published is how many records each file has where none is missing.
-func (b batches) published() []int { return slices.Repeat([]int{b.records}, len(b.files)) }
-
-// counted is how many records each file of dir has; short says that there are fewer
-// than were published, a file may be missing, and each ends with a record.
-func (b batches) counted(dir string) (records []int, short bool) {
-	record := int64(b.info.geometry().record())
-	for _, f := range b.files {
-		info, err := os.Stat(filepath.Join(dir, f.name))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			records, short = append(records, 0), true
-			continue
-		case err != nil, info.Size() == 0, info.Size()%record != 0, info.Size() > record*int64(b.records):
-			return nil, false
-		}
-		records = append(records, int(info.Size()/record))
-		short = short || info.Size() < record*int64(b.records)
-	}
-	return records, short && slices.Max(records[:len(records)-1]) > 0
-}
-
-// of is the description of a copy with so many records in its files.
-func (b batches) of(records []int) Info {
-	info, last := b.info, len(records)-1
-	info.Train, info.Test = 0, records[last]
-	for _, n := range records[:last] {
-		info.Train += n
-	}
-	info.Validation, info.Published = validationOf(info.Train), b.records*len(records)
-	return info
-}
-
 // verifyOwn checks a folder that the user brought.
 func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
-	var ref Ref
-	records := b.published()
-	here, short := b.counted(dir)
-	if short && p.partial {
-		records, ref.Info = here, b.of(here)
-		ref.Notes = append(ref.Notes, ref.Info.partialNote("images"))
-	}
-	sums, err := b.verify(p, dir, records, md5.New)
-	if err != nil && short && !p.partial {
-		err = fmt.Errorf("%w; %s", b.of(here).refused("images", err), partialMend)
-	}
+	sums, err := b.verify(p, dir, md5.New)
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; unpack %s into %s again, or unset %s to have it downloaded", err, b.archive.url, filepath.Dir(dir), Env)
 	}
-	ref.Dir, ref.Fingerprint = dir, b.content(sums.sha256)
+	ref := Ref{Dir: dir, Fingerprint: b.content(sums.sha256), Notes: sums.notes, Info: b.infoOf(sums.records)}
 	var differing []string
+	unknown := false
 	for i, f := range b.files {
-		if sums.other[i] != f.md5 && records[i] == b.records {
+		unknown = unknown || f.md5 == ""
+		if f.md5 != "" && sums.other[i] != f.md5 && sums.records[i] == f.records {
 			differing = append(differing, f.name)
 		}
 	}
 	if len(differing) > 0 {
 		ref.Notes = append(ref.Notes, fmt.Sprintf("%s: not the official copy: the MD5 of %s differs; results are not comparable with published ones",
 			dir, strings.Join(differing, ", ")))
+	} else if unknown {
+		ref.Notes = append(ref.Notes, fmt.Sprintf("%s: not compared with the official copy: the publisher names the checksum of the archive alone; unset %s to have it downloaded",
+			dir, Env))
 	}
 	return ref, nil
 }
@@ -136,7 +120,8 @@ func (b batches) verifyOwn(p prep, dir string) (Ref, error) {
 // written when it was unpacked.
 func (b batches) verifyCached(p prep, dir string) (Ref, error) {
 	mend := fmt.Sprintf("remove %s to have it downloaded again", dir)
-	sums, err := b.verify(p, dir, b.published(), nil)
+	p.whole = true
+	sums, err := b.verify(p, dir, nil)
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w; %s", err, mend)
 	}
@@ -153,13 +138,28 @@ func (b batches) verifyCached(p prep, dir string) (Ref, error) {
 	return Ref{Dir: dir, Fingerprint: b.content(sums.sha256)}, nil
 }
 
-// sums are the digests of the files, in the order of batches.files.
-type sums struct{ sha256, other []string }
+// sums are what verify finds, in the order of batches.files.
+type sums struct {
+	records       []int
+	sha256, other []string
+	notes         []string
+}
 
 // verify checks presence, size, labels and difference of all files, two at a
 // time, and returns their SHA-256 and, where another hash is given, that one.
-func (b batches) verify(p prep, dir string, records []int, other func() hash.Hash) (sums, error) {
-	out := sums{make([]string, len(b.files)), make([]string, len(b.files))}
+func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error) {
+	records, err := b.counts(dir)
+	if err != nil {
+		return sums{}, err
+	}
+	out := sums{records: records, sha256: make([]string, len(b.files)), other: make([]string, len(b.files))}
+	short := b.shortfall(records)
+	if short.partial() && b.divided != nil {
+		return sums{}, fmt.Errorf("%s: %w; the %s counts all samples: use %s without it", dir, short, b.divided.title, kindOf(b.info.Name))
+	}
+	if out.notes, err = p.accept(short); err != nil {
+		return sums{}, fmt.Errorf("%s: %w", dir, err)
+	}
 	var g errgroup.Group
 	g.SetLimit(2)
 	for i, f := range b.files {
@@ -175,7 +175,7 @@ func (b batches) verify(p prep, dir string, records []int, other func() hash.Has
 			}
 			var err error
 			out.sha256[i], err = b.each(dir, f.name, records[i], w, func(r io.Reader) error {
-				return b.info.geometry().scan(r, records[i], func(int, []byte) {})
+				return b.geometry().scan(r, records[i], func(int, []byte) {})
 			})
 			if extra != nil {
 				out.other[i] = hex.EncodeToString(extra.Sum(nil))
@@ -199,36 +199,75 @@ func (b batches) verify(p prep, dir string, records []int, other func() hash.Has
 	return out, nil
 }
 
-// each opens a file, checks its size, hands it to read and returns the SHA-256 of what
-// was read. All that is read goes to w too. A file of no records need not be there.
+// counts returns how many records each file has, by its size. One may be missing, as
+// long as there are others to train on.
+func (b batches) counts(dir string) ([]int, error) {
+	records, record := make([]int, len(b.files)), int64(b.geometry().record())
+	var missing error
+	for i, f := range b.files {
+		path, want := filepath.Join(dir, f.name), int64(f.records)*record
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = cmp.Or(missing, fmt.Errorf("%s is missing, a file of %d bytes belongs there", path, want))
+			continue
+		case err != nil:
+			return nil, err
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("%s is not a regular file, one of %d bytes belongs there", path, want)
+		case info.Size() == 0:
+			return nil, fmt.Errorf("%s is empty, %d bytes belong there", path, want)
+		case info.Size() > want:
+			return nil, fmt.Errorf("%s has %d bytes, %d belong there (another file, or another layout)", path, info.Size(), want)
+		case info.Size()%record != 0:
+			return nil, fmt.Errorf("%s has %d bytes, %d belong there (truncated)", path, info.Size(), want)
+		}
+		records[i] = int(info.Size() / record)
+	}
+	if slices.Max(records[:len(records)-1]) == 0 {
+		return nil, missing
+	}
+	return records, nil
+}
+
+// shortfall compares the records of the files with those that were published.
+func (b batches) shortfall(records []int) *shortfall {
+	s := &shortfall{noun: "images"}
+	for i, f := range b.files {
+		s.lacks(f.name, records[i], f.records)
+	}
+	return s
+}
+
+// infoOf describes a copy with so many records in its files.
+func (b batches) infoOf(records []int) Info {
+	if b.divided != nil { // then it is whole
+		return b.info
+	}
+	last, train := len(records)-1, 0
+	for _, n := range records[:last] {
+		train += n
+	}
+	return b.info.scaled(train, records[last])
+}
+
+// each hands a file to read and returns the SHA-256 of what was read, which goes to w
+// too. A file of no records need not be there.
 func (b batches) each(dir, name string, records int, w io.Writer, read func(io.Reader) error) (string, error) {
 	if records == 0 {
 		return "", nil
 	}
-	path := filepath.Join(dir, name)
-	want := int64(records) * int64(b.info.geometry().record())
+	return readThrough(filepath.Join(dir, name), w, read)
+}
+
+// readThrough opens a file, hands it to read and returns the SHA-256 of what was read. All
+// that is read goes to w too.
+func readThrough(path string, w io.Writer, read func(io.Reader) error) (string, error) {
 	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is missing, a file of %d bytes belongs there", path, want)
-	}
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a regular file, one of %d bytes belongs there", path, want)
-	case info.Size() == 0:
-		return "", fmt.Errorf("%s is empty, %d bytes belong there", path, want)
-	case info.Size() < want:
-		return "", fmt.Errorf("%s has %d bytes, %d belong there (truncated)", path, info.Size(), want)
-	case info.Size() > want:
-		return "", fmt.Errorf("%s has %d bytes, %d belong there (another file, or another layout)", path, info.Size(), want)
-	}
 	sum := sha256.New()
 	if err := read(io.TeeReader(file, io.MultiWriter(sum, w))); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -238,36 +277,40 @@ func (b batches) each(dir, name string, records int, w io.Writer, read func(io.R
 
 // content returns the fingerprint of the whole: the beginning of the SHA-256
 // over the lines of the files' own.
-func (b batches) content(sha []string) string {
+func (b batches) content(sha []string) string { return contentOf(kindOf(b.info.Name), sha) }
+
+func contentOf(kind string, sha []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(sha, "\n")))
-	return b.info.Name + ":" + hex.EncodeToString(sum[:8])
+	return kind + ":" + hex.EncodeToString(sum[:8])
 }
 
-// load reads all files, two at a time.
+// load reads all files, two at a time. That a copy is partial was accepted when it
+// was prepared, and is known by its fingerprint.
 func (b batches) load(ref Ref) (*Set, error) {
-	geo := b.info.geometry()
+	records, err := b.counts(ref.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if s := b.shortfall(records); s.partial() && (ref.Fingerprint == "" || b.divided != nil) {
+		return nil, fmt.Errorf("%s: %w", ref.Dir, s)
+	}
+	geo := b.geometry()
 	last := len(b.files) - 1
-	set, records := &Set{}, b.published()
-	if here, short := b.counted(ref.Dir); short && ref.Fingerprint != "" { // which tells whether they are what was prepared
-		records, set.Info = here, b.of(here)
-	}
-	have := b.of(records)
-	set.Train, set.Test = geo.alloc(have.Train), geo.alloc(have.Test)
-	from := make([]int, len(records)) // of each file, in its split
-	for i := range last - 1 {
-		from[i+1] = from[i] + records[i]
-	}
+	set := &Set{Info: b.infoOf(records), Test: geo.alloc(records[last])}
+	set.Train = geo.alloc(set.Info.Train)
 	sha := make([]string, len(b.files))
 	var g errgroup.Group
 	g.SetLimit(2)
+	at := 0
 	for i, f := range b.files {
+		into, from := set.Train, at
+		if i == last {
+			into, from = set.Test, 0
+		}
+		at += records[i]
 		g.Go(func() (err error) {
-			into := set.Train
-			if i == last {
-				into = set.Test
-			}
 			sha[i], err = b.each(ref.Dir, f.name, records[i], io.Discard, func(r io.Reader) error {
-				return geo.read(r, records[i], into, from[i])
+				return geo.read(r, records[i], into, from)
 			})
 			return err
 		})
@@ -276,5 +319,26 @@ func (b batches) load(ref Ref) (*Set, error) {
 		return nil, err
 	}
 	set.content = b.content(sha)
+	if b.divided != nil {
+		b.divided.apply(set, geo)
+	}
 	return set, nil
+}
+
+// with is the set with the options of a spec.
+func (b batches) with(query string) (spec, error) {
+	chosen, err := b.other.chosen(query)
+	if chosen && err == nil {
+		b.divided, b.info = b.other, b.other.describe(b.info)
+	}
+	return b, err
+}
+
+func (b batches) name() string { return b.info.Name }
+
+func (b batches) short() string {
+	if b.divided != nil {
+		return kindOf(b.info.Name) + "-" + b.divided.name
+	}
+	return b.info.Name
 }

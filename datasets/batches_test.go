@@ -11,14 +11,22 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // little is CIFAR-10 in the published layout, but with few records in a file.
-func little(records int) batches {
-	b := cifar10
-	b.records = records
+func little(records int) batches { return fewer(cifar10, records) }
+
+// fewer is a set in the published layout, but with few records in a file.
+func fewer(b batches, records int) batches {
+	b.files = slices.Clone(b.files)
+	for i := range b.files {
+		b.files[i].records = records
+	}
+	last := len(b.files) - 1
+	b.info.Train, b.info.Test, b.info.Validation = last*records, records, last*records/10
 	return b
 }
 
@@ -28,10 +36,10 @@ func (b batches) contents() map[string][]byte {
 	out := map[string][]byte{}
 	for _, f := range b.files {
 		var file []byte
-		for i := range b.records {
-			record := make([]byte, b.info.geometry().record())
+		for i := range f.records {
+			record := make([]byte, b.geometry().record())
 			rng.Read(record) // never fails
-			record[0] = byte(i % 10)
+			record[b.labels-1] = byte(i % len(b.info.ClassNames))
 			file = append(file, record...)
 		}
 		out[f.name] = file
@@ -113,7 +121,7 @@ func TestOwnFiles(t *testing.T) {
 		want   []string // in the error; none is success
 	}{
 		{"right", func(map[string][]byte) {}, nil},
-		{"missing", func(f map[string][]byte) { delete(f, "data_batch_4.bin") }, []string{"data_batch_4.bin is missing", fmt.Sprint(want)}},
+		{"missing", func(f map[string][]byte) { delete(f, "data_batch_4.bin") }, []string{"100 of 120 images: the rest is missing", "data_batch_4.bin is missing"}},
 		{"empty", func(f map[string][]byte) { f["test_batch.bin"] = nil }, []string{"test_batch.bin is empty"}},
 		{"truncated", func(f map[string][]byte) { f["data_batch_2.bin"] = f["data_batch_2.bin"][:want-1] },
 			[]string{"data_batch_2.bin", fmt.Sprint(want - 1), "truncated"}},
@@ -191,7 +199,7 @@ func TestOwnIsNotAFolder(t *testing.T) {
 func TestUnpackRefuses(t *testing.T) {
 	b := little(2)
 	good := b.members()
-	limit := int64(b.records * 3073)
+	limit := int64(2 * 3073)
 	with := func(m ...member) []member { return append(m, good...) }
 	for name, c := range map[string]struct {
 		members []member
@@ -214,12 +222,12 @@ func TestUnpackRefuses(t *testing.T) {
 			p := testPrep(t)
 			raw, _ := pack(t, c.members)
 			put(t, p.cache, map[string][]byte{"a.tar.gz": raw})
-			names := make([]string, len(b.files))
-			for i, f := range b.files {
-				names[i] = f.name
+			limits := map[string]int64{}
+			for _, f := range b.files {
+				limits[f.name] = limit
 			}
 			dir := t.TempDir()
-			err := unpack(p, filepath.Join(p.cache, "a.tar.gz"), dir, b.folder, names, limit)
+			err := unpack(p, filepath.Join(p.cache, "a.tar.gz"), dir, b.folder, limits)
 			if c.want == "" {
 				if err != nil {
 					t.Error(err)
@@ -271,7 +279,7 @@ func TestPartialCopy(t *testing.T) {
 			p.partial = true
 			ref, err := b.prepare(p)
 			if c.mark == "" || c.mark == "whole" {
-				if (err == nil) != (c.mark == "whole") || ref.Info.Name != "" {
+				if (err == nil) != (c.mark == "whole") || ref.Info.Published != 0 {
 					t.Errorf("%+v, %v", ref, err)
 				}
 				return

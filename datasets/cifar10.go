@@ -22,16 +22,17 @@ var cifar10Info = Info{
 // cifar10 is the official binary archive. The MD5 sums of its members are used
 // for a note only; what is downloaded is held against the SHA-256 of the whole.
 var cifar10 = batches{
-	info:    cifar10Info,
-	folder:  "cifar-10-batches-bin",
-	records: 10000,
+	info:   cifar10Info,
+	folder: "cifar-10-batches-bin",
+	labels: 1,
+	other:  nasBench201CIFAR10,
 	files: []batch{
-		{"data_batch_1.bin", "5dd7e06a14cb22eb9f671a540d1b7c25"},
-		{"data_batch_2.bin", "5ea93a67294ea407fff1d09f752e9692"},
-		{"data_batch_3.bin", "942cd6a4bcdd0dd3c604fbe906cb4421"},
-		{"data_batch_4.bin", "ae636b3ba5c66a11e91e8cb52e771fcb"},
-		{"data_batch_5.bin", "53f37980c15c3d472c316c40844f3f0d"},
-		{"test_batch.bin", "803d5f7f4d78ea53de84dbe85f74fb6d"},
+		{"data_batch_1.bin", 10000, "5dd7e06a14cb22eb9f671a540d1b7c25"},
+		{"data_batch_2.bin", 10000, "5ea93a67294ea407fff1d09f752e9692"},
+		{"data_batch_3.bin", 10000, "942cd6a4bcdd0dd3c604fbe906cb4421"},
+		{"data_batch_4.bin", 10000, "ae636b3ba5c66a11e91e8cb52e771fcb"},
+		{"data_batch_5.bin", 10000, "53f37980c15c3d472c316c40844f3f0d"},
+		{"test_batch.bin", 10000, "803d5f7f4d78ea53de84dbe85f74fb6d"},
 	},
 	archive: archive{
 		url:    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",

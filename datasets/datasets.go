@@ -137,6 +137,7 @@ type source interface {
 var sets = []source{
 	digits{},
 	cifar10,
+	cifar100,
 	imdb{},
 }
 

@@ -88,7 +88,7 @@ func (digits) load(Ref) (*Set, error) {
 
 // pick copies the samples of the given indices.
 func (g geometry) pick(from Split, indices []int32) Split {
-	size := g.record() - 1
+	size := g.size()
 	to := g.alloc(len(indices))
 	for k, i := range indices {
 		to.Labels[k] = from.Labels[i]

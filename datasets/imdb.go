@@ -218,43 +218,35 @@ func (m imdb) packTree(p prep, c *corpus, dir, pack string) (Ref, error) {
 	if content, err = readFiles(p.ctx, files, tell, c.addFile); err != nil {
 		return Ref{}, err
 	}
-	if err := m.complete(c, p.partial, "; "+partialMend); err != nil {
+	if err := m.complete(p, c); err != nil {
 		return Ref{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	return c.pack(p, pack, content)
 }
 
-// complete holds that all reviews are there, or marks the set. mend says in the error
-// what to do where they are not.
-func (m imdb) complete(c *corpus, partial bool, mend string) error {
-	if c.faults.count > 0 && !partial {
-		return fmt.Errorf("%s%s", c.faults.text(), mend)
+// complete holds that all reviews are there, or marks the set.
+func (m imdb) complete(p prep, c *corpus) error {
+	if c.faults.count > 0 {
+		if err := p.refuse(errors.New(c.faults.text())); err != nil {
+			return err
+		}
 	}
 	each := m.perFolder()
 	count := map[string]int{}
 	for _, t := range c.texts {
 		count[fmt.Sprint(t.part, t.class)]++
 	}
-	var short []string
+	short := &shortfall{noun: "reviews"}
 	for _, f := range imdbTree {
-		switch n := count[fmt.Sprint(f.in, f.class)]; {
-		case n > each:
+		n := count[fmt.Sprint(f.in, f.class)]
+		if n > each {
 			return fmt.Errorf("%s/%s has %s reviews, %s were published (another set?)", f.split, f.folder, thousands(n), thousands(each))
-		case n < each:
-			short = append(short, fmt.Sprintf("%s/%s has %s of %s", f.split, f.folder, thousands(n), thousands(each)))
 		}
+		short.lacks(f.split+"/"+f.folder, n, each)
 	}
-	if len(short) == 0 {
-		return nil
-	}
-	have := c.info
-	have.Train, have.Test, have.Published = len(c.texts), 0, each*len(imdbTree)
-	if !partial {
-		return fmt.Errorf("%w%s", have.refused("reviews", errors.New(strings.Join(short, ", "))), mend)
-	}
-	c.info.Published = have.Published
-	c.notes = append(c.notes, have.partialNote("reviews"))
-	return nil
+	notes, err := p.accept(short)
+	c.info.Published, c.notes = short.published(), append(c.notes, notes...)
+	return err
 }
 
 func (m imdb) perFolder() int {
@@ -334,7 +326,8 @@ func (m imdb) packArchive(p prep, c *corpus, pack string) (Ref, error) {
 	}
 	err = m.readArchive(p.ctx, c, kept, func(done int64) { p.tell(done, a.size, "reading the reviews") })
 	if err == nil {
-		err = m.complete(c, false, "")
+		p.whole = true
+		err = m.complete(p, c)
 	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("%s: %w; remove it to have it downloaded again, %s", kept, err, own)

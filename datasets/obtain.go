@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -12,50 +13,68 @@ import (
 // only then moves the folder to dir, so that dir is whole or absent. The caller
 // holds the lock of the set.
 func (b batches) obtain(p prep, dir string) error {
-	stale, _ := filepath.Glob(filepath.Join(p.cache, "."+b.info.Name+"-*")) // of processes that were killed; the pattern is valid
+	kind := kindOf(b.info.Name)
+	if err := sweep(p.cache, kind); err != nil {
+		return err
+	}
+	own := fmt.Sprintf("or unpack a good copy of %s in a folder and set %s to it", path.Base(b.archive.url), Env)
+	file, err := b.archive.obtain(p)
+	if err != nil {
+		return fmt.Errorf("%w; try again, %s", err, own)
+	}
+	temp, err := os.MkdirTemp(p.cache, "."+kind+"-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	limits := make(map[string]int64, len(b.files))
+	for _, f := range b.files {
+		limits[f.name] = int64(f.records) * int64(b.geometry().record())
+	}
+	if err := unpack(p, file, temp, b.folder, limits); err != nil {
+		return fmt.Errorf("unpacking %s: %w; %s", file, err, own)
+	}
+	p.whole = true
+	sums, err := b.verify(p, temp, nil)
+	if err != nil {
+		return fmt.Errorf("the archive from %s: %w; %s", b.archive.url, err, own)
+	}
+	var lines strings.Builder
+	for i, f := range b.files {
+		fmt.Fprintf(&lines, "%s  %s\n", sums.sha256[i], f.name)
+	}
+	if err := os.WriteFile(filepath.Join(temp, sumsFile), []byte(lines.String()), 0o644); err != nil {
+		return err
+	}
+	return errors.Join(settle(temp, dir), os.Remove(file))
+}
+
+// sweep removes the folders that processes left which were killed while they obtained
+// a set.
+func sweep(cache, kind string) error {
+	stale, _ := filepath.Glob(filepath.Join(escapeGlob(cache), "."+kind+"-*")) // the pattern is valid
 	for _, s := range stale {
 		if err := os.RemoveAll(s); err != nil {
 			return err
 		}
 	}
-	a := b.archive
-	if p.url != "" {
-		a.url = p.url
-	}
-	own := fmt.Sprintf("or unpack a good copy of %s in a folder and set %s to it", path.Base(b.archive.url), Env)
-	file := filepath.Join(p.cache, path.Base(b.archive.url)+".part")
-	if err := fetch(p, a, file); err != nil {
-		return fmt.Errorf("%w; try again, %s", err, own)
-	}
-	temp, err := os.MkdirTemp(p.cache, "."+b.info.Name+"-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	names := make([]string, len(b.files))
-	for i, f := range b.files {
-		names[i] = f.name
-	}
-	limit := int64(b.records) * int64(b.info.geometry().record())
-	if err := unpack(p, file, temp, b.folder, names, limit); err != nil {
-		return fmt.Errorf("unpacking %s: %w; %s", file, err, own)
-	}
-	sums, err := b.verify(p, temp, b.published(), nil)
-	if err != nil {
-		return fmt.Errorf("the archive from %s: %w; %s", a.url, err, own)
-	}
-	var lines strings.Builder
-	for i, name := range names {
-		fmt.Fprintf(&lines, "%s  %s\n", sums.sha256[i], name)
-	}
-	if err := os.WriteFile(filepath.Join(temp, sumsFile), []byte(lines.String()), 0o644); err != nil {
-		return err
-	}
+	return nil
+}
+
+// settle moves a folder that is whole to its place.
+func settle(temp, dir string) error {
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, dir); err != nil {
-		return err
+	return os.Rename(temp, dir)
+}
+
+// obtain downloads a file into the cache and checks it. It has the suffix .part as
+// long as it is not put to use.
+func (a archive) obtain(p prep) (file string, err error) {
+	file = filepath.Join(p.cache, path.Base(a.url)+".part")
+	if p.url != "" {
+		a.url = p.url
 	}
-	return os.Remove(file)
+	return file, fetch(p, a, file)
 }

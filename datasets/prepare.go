@@ -45,6 +45,7 @@ type prep struct {
 	cache   string
 	url     string
 	partial bool
+	whole   bool // whatever partial says: what was downloaded is
 	tell    func(done, total int64, what string)
 }
 

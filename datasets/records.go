@@ -7,18 +7,26 @@ import (
 	"io"
 )
 
-// geometry is the form of a record: one label byte, then one plane of height ×
+// geometry is the form of a record: some label bytes, then one plane of height ×
 // width bytes for each channel. CIFAR is published so, and Digits is kept so.
 type geometry struct {
 	height, width, channels, classes int
+	labels                           int // label bytes; the last one counts
 }
 
+// geometry is that of records with one label byte.
 func (i Info) geometry() geometry {
-	return geometry{i.Shape[0], i.Shape[1], i.Shape[2], len(i.ClassNames)}
+	return geometry{i.Shape[0], i.Shape[1], i.Shape[2], len(i.ClassNames), 1}
 }
+
+// size returns the bytes of one record's pixels.
+func (g geometry) size() int { return g.height * g.width * g.channels }
 
 // record returns the bytes of one record.
-func (g geometry) record() int { return 1 + g.height*g.width*g.channels }
+func (g geometry) record() int { return g.labels + g.size() }
+
+// label returns the label of a record.
+func (g geometry) label(record []byte) int { return int(record[g.labels-1]) }
 
 // scan reads exactly count records and calls each with every one of them; the
 // slice is valid during the call only. It is an error when there are fewer
@@ -34,8 +42,8 @@ func (g geometry) scan(r io.Reader, count int, each func(i int, record []byte)) 
 		if err != nil {
 			return err
 		}
-		if int(record[0]) >= g.classes {
-			return fmt.Errorf("record %d has the label %d, labels are 0 to %d (another file, or another layout)", i, record[0], g.classes-1)
+		if label := g.label(record); label >= g.classes {
+			return fmt.Errorf("record %d has the label %d, labels are 0 to %d (another file, or another layout)", i, label, g.classes-1)
 		}
 		each(i, record)
 	}
@@ -52,12 +60,12 @@ func (g geometry) scan(r io.Reader, count int, each func(i int, record []byte)) 
 // turns planes into NHWC.
 func (g geometry) read(r io.Reader, count int, into Split, at int) error {
 	plane := g.height * g.width
-	size := plane * g.channels
+	size := g.size()
 	return g.scan(r, count, func(i int, record []byte) {
-		into.Labels[at+i] = int32(record[0])
+		into.Labels[at+i] = int32(g.label(record))
 		image := into.Images[(at+i)*size:][:size]
 		for c := range g.channels {
-			from := record[1+c*plane:][:plane]
+			from := record[g.labels+c*plane:][:plane]
 			to := c
 			for _, v := range from {
 				image[to] = v
@@ -68,7 +76,7 @@ func (g geometry) read(r io.Reader, count int, into Split, at int) error {
 }
 
 // alloc returns a split of n samples.
-func (g geometry) alloc(n int) Split { return alloc(n, g.record()-1) }
+func (g geometry) alloc(n int) Split { return alloc(n, g.size()) }
 
 // alloc returns a split of n samples of so many bytes.
 func alloc(n, size int) Split {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var small = geometry{height: 2, width: 2, channels: 3, classes: 4}
+var small = geometry{height: 2, width: 2, channels: 3, classes: 4, labels: 1}
 
 func TestRead(t *testing.T) {
 	record := []byte{3, 1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24}

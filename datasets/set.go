@@ -97,7 +97,8 @@ func (s *Set) Fit(samples int) []int32 {
 //	cifar10:0123456789abcdef/split1/whole
 //
 // The digits are the beginning of a SHA-256 over the content, so another copy
-// of a set has another fingerprint; split1 is the version of the splits. It
+// of a set has another fingerprint; split1 is the version of the splits, in whose
+// place a split that was asked for has its name. It
 // needs the Fingerprint that [Prepare] put into ref, and is stable: equal
 // strings mean equal samples, now and in later versions.
 func Fingerprint(ref Ref, samples int) string {
@@ -108,5 +109,9 @@ func Fingerprint(ref Ref, samples int) string {
 	if samples > 0 && samples < info.Available() {
 		part = fmt.Sprintf("%d-of-%d", samples, info.Available())
 	}
-	return fmt.Sprintf("%s/split%d/%s", ref.Fingerprint, splitVersion, part)
+	split := fmt.Sprintf("split%d", splitVersion)
+	if asked := askedSplit(ref.Name); asked != "" {
+		split = asked
+	}
+	return fmt.Sprintf("%s/%s/%s", ref.Fingerprint, split, part)
 }

@@ -28,14 +28,17 @@ func open(t testing.TB, name string) (Ref, *Set) {
 }
 
 // needCIFAR skips where the real images are not at hand: a test downloads nothing.
-func needCIFAR(t testing.TB) {
+func needCIFAR(t testing.TB) { needs(t, cifar10.folder) }
+
+// needs skips where a folder is not under LEMONADE_DATA.
+func needs(t testing.TB, folder string) {
 	t.Helper()
 	dir := os.Getenv(Env)
 	if dir == "" {
-		t.Skipf("%s is not set: no real CIFAR-10 to test on", Env)
+		t.Skipf("%s is not set: no real %s to test on", Env, folder)
 	}
-	if _, err := os.Stat(filepath.Join(dir, cifar10.folder)); err != nil {
-		t.Skipf("no real CIFAR-10 to test on: %v", err)
+	if _, err := os.Stat(filepath.Join(dir, folder)); err != nil {
+		t.Skipf("nothing real to test on: %v", err)
 	}
 }
 
@@ -53,13 +56,19 @@ func TestConformance(t *testing.T) {
 	folder := func(o FolderOptions, folders map[string]int) func(*testing.T) string {
 		return func(t *testing.T) string { return folderOf(t, drawings(t, 12, 10, folders), o) }
 	}
+	real := func(name, folder string) func(*testing.T) string {
+		return func(t *testing.T) string { needs(t, folder); return name }
+	}
 	for _, test := range []struct {
 		title string
 		drawn bool // the validation split
 		name  func(*testing.T) string
 	}{
 		{"digits", true, func(*testing.T) string { return "digits" }},
-		{"cifar10", true, func(t *testing.T) string { needCIFAR(t); return "cifar10" }},
+		{"cifar10", true, real("cifar10", cifar10.folder)},
+		{"cifar10 as in NAS-Bench-201", false, real("cifar10?split=nasbench201", cifar10.folder)},
+		{"cifar100", true, real("cifar100", cifar100.folder)},
+		{"cifar100 as in NAS-Bench-201", false, real("cifar100?split=nasbench201", cifar100.folder)},
 		{"folder", true, folder(FolderOptions{}, map[string]int{"cat": 30, "dog": 21, "emu": 10})},
 		{"imdb", true, func(t *testing.T) string { needIMDb(t); return "imdb" }},
 		{"imdb cut otherwise", true, func(t *testing.T) string { needIMDb(t); return "imdb?tokens=64&words=500&keep=tail" }},
@@ -133,7 +142,11 @@ func conform(t *testing.T, name string, drawn bool) {
 		!slices.Equal(again.Fit(0), set.Fit(0)) || !slices.Equal(again.Validate(), set.Validate()) {
 		t.Error("loaded again it has other samples")
 	}
-	if want := ref.Fingerprint + fmt.Sprintf("/split1/5-of-%d", set.Available()); Fingerprint(ref, 5) != want || Fingerprint(ref, 0) != ref.Fingerprint+"/split1/whole" {
+	split := "split1"
+	if asked := askedSplit(name); asked != "" {
+		split = asked
+	}
+	if want := ref.Fingerprint + fmt.Sprintf("/%s/5-of-%d", split, set.Available()); Fingerprint(ref, 5) != want || Fingerprint(ref, 0) != ref.Fingerprint+"/"+split+"/whole" {
 		t.Errorf("the fingerprint of 5 samples is %s, want %s", Fingerprint(ref, 5), want)
 	}
 	ref.Fingerprint = ref.Fingerprint[:len(ref.Fingerprint)-16] + "0123456789abcdef"
@@ -321,6 +334,10 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%d samples: %s, want %s", samples, got, want)
 		}
 	}
+	ref.Name += "?split=nasbench201"
+	if got, want := Fingerprint(ref, 5000), "cifar10:0123456789abcdef/nasbench201/5000-of-25000"; got != want {
+		t.Errorf("as in NAS-Bench-201: %s, want %s", got, want)
+	}
 }
 
 func TestLookup(t *testing.T) {
@@ -332,8 +349,18 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	_, err := Lookup("cifra10")
-	if err == nil || err.Error() != `datasets: there is no set "cifra10"; choose one of digits, cifar10, imdb, folder:PATH for pictures of your own, or text:PATH for texts` {
+	if err == nil || err.Error() != `datasets: there is no set "cifra10"; choose one of `+strings.Join(Names(), ", ")+`, folder:PATH for pictures of your own, or text:PATH for texts` {
 		t.Errorf("unhelpful: %v", err)
+	}
+	for name, want := range map[string]string{
+		"cifar10?split=other": "there is no split \"other\" of it: write split=nasbench201, or nothing",
+		"digits?split=x":      "digits takes no options",
+		"cifar10?split=":      "split has no value",
+		"cifar10?size=3":      "there is no option \"size\": write split=nasbench201, or nothing",
+	} {
+		if _, err := Lookup(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
 	}
 	if _, err := Prepare(context.Background(), "", Options{}); err == nil {
 		t.Error("a set without a name can be prepared")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,10 +18,10 @@ const headroom = 4 << 20
 
 // unpack extracts the wanted files, folder/name each, from a gzipped tar into
 // dir. Other regular files are passed over. Links, devices and names that lead
-// out of the archive's folder are errors, as are a wanted file of more than
-// limit bytes, one that occurs twice, one that is missing, and an archive that
+// out of the archive's folder are errors, as are a wanted file of more bytes than
+// it may have, one that occurs twice, one that is missing, and an archive that
 // unpacks to much more than it should.
-func unpack(p prep, file, dir, folder string, wanted []string, limit int64) error {
+func unpack(p prep, file, dir, folder string, wanted map[string]int64) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
@@ -30,7 +31,10 @@ func unpack(p prep, file, dir, folder string, wanted []string, limit int64) erro
 	if err != nil {
 		return err
 	}
-	total := int64(len(wanted)) * limit
+	var total int64
+	for _, limit := range wanted {
+		total += limit
+	}
 	bounded := &io.LimitedReader{R: z, N: total + headroom}
 	tape := tar.NewReader(bounded)
 	var done int64
@@ -60,7 +64,8 @@ func unpack(p prep, file, dir, folder string, wanted []string, limit int64) erro
 			return fmt.Errorf("its member %q is neither a file nor a folder", head.Name)
 		}
 		parent, name := path.Split(path.Clean(head.Name))
-		if parent != folder+"/" || !slices.Contains(wanted, name) {
+		limit, ok := wanted[name]
+		if parent != folder+"/" || !ok {
 			continue
 		}
 		if slices.Contains(found, name) {
@@ -76,7 +81,7 @@ func unpack(p prep, file, dir, folder string, wanted []string, limit int64) erro
 		done += head.Size
 		p.tell(done, total, "unpacking "+folder)
 	}
-	for _, name := range wanted {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if !slices.Contains(found, name) {
 			return fmt.Errorf("it has no member %s/%s", folder, name)
 		}
