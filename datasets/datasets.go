@@ -138,6 +138,7 @@ var sets = []source{
 	digits{},
 	cifar10,
 	cifar100,
+	fashion,
 	imdb{},
 }
 

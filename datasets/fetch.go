@@ -17,6 +17,7 @@ import (
 // archive is a file on the net.
 type archive struct {
 	url    string
+	also   string // another address of the publisher, for when that fails
 	sha256 string // hex
 	size   int64  // bytes
 }

@@ -74,7 +74,15 @@ func settle(temp, dir string) error {
 func (a archive) obtain(p prep) (file string, err error) {
 	file = filepath.Join(p.cache, path.Base(a.url)+".part")
 	if p.url != "" {
-		a.url = p.url
+		a.url, a.also = p.url, ""
 	}
-	return file, fetch(p, a, file)
+	err = fetch(p, a, file)
+	if err != nil && a.also != "" && p.ctx.Err() == nil {
+		a.url = a.also
+		if other := fetch(p, a, file); other != nil {
+			return "", fmt.Errorf("%w, and %w", err, other)
+		}
+		return file, nil
+	}
+	return file, err
 }

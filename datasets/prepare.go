@@ -31,8 +31,9 @@ type Options struct {
 	// Progress is called now and then with the bytes done, the bytes in all (0
 	// where that is unknown) and what is being done. It may be nil.
 	Progress func(done, total int64, what string)
-	// URL is another address to download the same archive from; it must still
-	// have the official checksum.
+	// URL is another address to download the same archive from, or of the folder
+	// of the same files where a set is published as several; it must still have
+	// the official checksum.
 	URL string
 	// Partial takes a copy of one's own that has fewer samples than were published, which
 	// is refused otherwise. [Info.Published] then tells of it.

@@ -69,6 +69,12 @@ func TestConformance(t *testing.T) {
 		{"cifar10 as in NAS-Bench-201", false, real("cifar10?split=nasbench201", cifar10.folder)},
 		{"cifar100", true, real("cifar100", cifar100.folder)},
 		{"cifar100 as in NAS-Bench-201", false, real("cifar100?split=nasbench201", cifar100.folder)},
+		{"fashion-mnist", true, func(t *testing.T) string {
+			if _, ok := Find("fashion-mnist", t.TempDir()); !ok {
+				t.Skipf("no real Fashion-MNIST to test on, neither under %s nor in %s, where Debian's dataset-fashion-mnist puts it", Env, fashion.system)
+			}
+			return "fashion-mnist"
+		}},
 		{"folder", true, folder(FolderOptions{}, map[string]int{"cat": 30, "dog": 21, "emu": 10})},
 		{"imdb", true, func(t *testing.T) string { needIMDb(t); return "imdb" }},
 		{"imdb cut otherwise", true, func(t *testing.T) string { needIMDb(t); return "imdb?tokens=64&words=500&keep=tail" }},
