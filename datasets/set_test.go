@@ -194,7 +194,7 @@ func checkSet(t *testing.T, s *Set, drawn bool) {
 	for c := range s.Shape[2] {
 		mean := sum[c] / n
 		std := math.Sqrt(square[c]/n - mean*mean)
-		if math.Abs(mean-float64(s.Mean[c])) > 5e-4 || math.Abs(std-float64(s.Std[c])) > 1e-3 {
+		if math.Abs(mean-float64(s.Mean[c])) > 5e-4 || math.Abs(std-float64(s.Std[c])) > 2e-3 { // JPEG copies are smoother
 			t.Errorf("channel %d: mean %.4f and std %.4f are stated, %.4f and %.4f measured", c, s.Mean[c], s.Std[c], mean, std)
 		}
 	}
