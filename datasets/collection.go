@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -19,9 +20,10 @@ import (
 type collection struct {
 	info Info // what is known without looking at the pictures
 	*listing
-	form    form // what is zero is chosen from the pictures
-	skipBad bool
-	mend    string // what to do about files that cannot be used
+	form      form // what is zero is chosen from the pictures
+	skipBad   bool
+	published bool   // it has the classes and the pictures that it should, copies included, in their order
+	mend      string // what to do about files that cannot be used
 }
 
 // picture is one of a collection that can be used, as far as is known.
@@ -35,8 +37,9 @@ type picture struct {
 // whose size and time are the same are not read again.
 type look struct {
 	Size  int64  `json:"size"`
-	Time  int64  `json:"time"`          // ns
-	Sum   string `json:"sum,omitempty"` // SHA-256 of the content
+	Time  int64  `json:"time"`            // ns
+	Sum   string `json:"sum,omitempty"`   // SHA-256 of the content
+	Other string `json:"other,omitempty"` // MD5, where that is published
 	Wide  int    `json:"wide"`
 	High  int    `json:"high"`
 	Turn  int    `json:"turn"` // Exif's orientation
@@ -46,12 +49,27 @@ type look struct {
 
 func (l look) head() head { return head{l.Wide, l.High, l.Turn, l.Grey} }
 
+// read returns the content of a picture. Where it has too many bytes, the last ones
+// are missing.
+func (f imageFile) read() ([]byte, error) {
+	open := f.open
+	if open == nil {
+		open = func() (io.ReadCloser, error) { return os.Open(f.path) }
+	}
+	file, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, mostBytes+1))
+}
+
 // lookAt reads the header of a picture or, with whole, all of it for its sum.
 func lookAt(f imageFile, whole bool) look {
 	l := look{Size: f.size, Time: f.mtime}
 	h, err := func() (head, error) {
 		if whole && f.size <= mostBytes {
-			data, err := os.ReadFile(f.path)
+			data, err := f.read()
 			if err != nil {
 				return head{}, err
 			}
@@ -121,7 +139,9 @@ func (c *collection) usable(all []picture) ([]picture, error) {
 			good = append(good, p)
 		}
 	}
-	good = c.single(good)
+	if !c.published {
+		good = c.single(good)
+	}
 	if c.faults.count == 0 {
 		return good, nil
 	}
@@ -248,7 +268,9 @@ func (c *collection) describe() (Info, error) {
 
 // settle looks at the files, and returns the pictures that can be used, in order.
 func (c *collection) settle(ctx context.Context, known map[string]look, whole bool, tell func(done, total int64)) ([]picture, error) {
-	c.info.ClassNames = c.classes()
+	if !c.published {
+		c.info.ClassNames = c.classes()
+	}
 	all, err := c.survey(ctx, known, whole, tell)
 	if err != nil {
 		return nil, err

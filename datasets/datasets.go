@@ -138,6 +138,9 @@ var sets = []source{
 	digits{},
 	cifar10,
 	cifar100,
+	imageNet16,
+	euroSAT,
+	malaria,
 	fashion,
 	imdb{},
 }

@@ -278,10 +278,7 @@ func (f folder) prepare(p prep) (Ref, error) {
 }
 
 func (f folder) load(ref Ref) (*Set, error) {
-	if ref.Dir == "" {
-		return nil, errors.New("its packed file is not named: prepare the set first")
-	}
-	set, err := loadPack(ref.Dir)
+	set, err := loadPacked(ref)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: pictures of one's own are not downloaded: bring the folder to this machine and prepare the set there", err)
 	}

@@ -159,12 +159,7 @@ func (m imdb) source() archive {
 	return imdbArchive
 }
 
-func (m imdb) load(ref Ref) (*Set, error) {
-	if ref.Dir == "" {
-		return nil, errors.New("its packed file is not named: prepare the set first")
-	}
-	return loadPack(ref.Dir)
-}
+func (imdb) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 
 // prepare packs the reviews of the folder under LEMONADE_DATA, or of the archive, which it
 // downloads. The archive is read as it is: nothing is unpacked.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -30,8 +31,9 @@ var partNames = map[string]part{
 
 // imageFile is a file that should be a sample: a picture or a text.
 type imageFile struct {
-	path  string // to open it
-	rel   string // in the set's folder, with slashes
+	path  string                        // to open it
+	open  func() (io.ReadCloser, error) // in place of path, of one in an archive
+	rel   string                        // in the set's folder, with slashes
 	class string
 	part  part
 	size  int64

@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 )
 
 // A packed file holds a set that was published as many files, decoded:
@@ -235,6 +236,15 @@ func refOf(path string) (ref Ref, err error) {
 	return ref, err
 }
 
+// kept is refOf for a packed file whose sources are gone.
+func (p prep) kept(path string) (Ref, error) {
+	ref, err := refOf(path)
+	if err == nil && ref.Info.Published > 0 && !p.partial {
+		return Ref{}, fmt.Errorf("%s is of a partial copy: %s; %s", path, ref.Info.Partial(), partialMend)
+	}
+	return ref, err
+}
+
 // loadPack reads a packed file into the one copy that a set keeps of its samples.
 func loadPack(path string) (set *Set, err error) {
 	err = withPack(path, func(p *packed) error {
@@ -265,6 +275,23 @@ func loadPack(path string) (set *Set, err error) {
 		})
 	})
 	return set, err
+}
+
+// packPath is where the packed file of a set lies that has a name.
+func packPath(name, cache string) string { return filepath.Join(cache, "packed", name+packSuffix) }
+
+// findPack is find for the set of that packed file.
+func findPack(path string) (string, bool) {
+	info, err := os.Stat(path)
+	return path, err == nil && info.Mode().IsRegular()
+}
+
+// loadPacked is load for such a set.
+func loadPacked(ref Ref) (*Set, error) {
+	if ref.Dir == "" {
+		return nil, errors.New("its packed file is not named: prepare the set first")
+	}
+	return loadPack(ref.Dir)
 }
 
 // packWriter writes a packed file.

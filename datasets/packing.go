@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"time"
@@ -39,7 +38,7 @@ func (c *collection) pack(p prep, path string) (Ref, error) {
 // made is the digest of all that decides on the samples.
 func (c *collection) made(pictures []picture) string {
 	sum := sha256.New()
-	fmt.Fprintln(sum, packVersion, splitVersion, c.form, c.tests, c.checks, c.info.Augment)
+	fmt.Fprintln(sum, packVersion, splitVersion, c.form, c.tests, c.checks, c.info.Published, c.info.Augment)
 	fmt.Fprintf(sum, "%q\n", c.info.ClassNames)
 	for _, p := range pictures {
 		fmt.Fprintln(sum, p.Sum, p.label, p.part)
@@ -168,12 +167,7 @@ func (c *collection) decode(ctx context.Context, pictures []picture, each func(p
 
 // open reads and decodes a picture, which must still be the one that was looked at.
 func (f form) open(p picture) ([]byte, error) {
-	file, err := os.Open(p.path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
+	data, err := p.read()
 	if err != nil {
 		return nil, bare(err)
 	}

@@ -59,20 +59,24 @@ func (g geometry) scan(r io.Reader, count int, each func(i int, record []byte)) 
 // read fills a split's samples from count records, starting at sample at, and
 // turns planes into NHWC.
 func (g geometry) read(r io.Reader, count int, into Split, at int) error {
-	plane := g.height * g.width
 	size := g.size()
 	return g.scan(r, count, func(i int, record []byte) {
 		into.Labels[at+i] = int32(g.label(record))
-		image := into.Images[(at+i)*size:][:size]
-		for c := range g.channels {
-			from := record[g.labels+c*plane:][:plane]
-			to := c
-			for _, v := range from {
-				image[to] = v
-				to += g.channels
-			}
-		}
+		g.interleave(record[g.labels:], into.Images[(at+i)*size:])
 	})
+}
+
+// interleave turns the planes of one image into NHWC.
+func (g geometry) interleave(planes, image []byte) {
+	plane := g.height * g.width
+	image = image[:g.size()]
+	for c := range g.channels {
+		to := c
+		for _, v := range planes[c*plane:][:plane] {
+			image[to] = v
+			to += g.channels
+		}
+	}
 }
 
 // alloc returns a split of n samples.

@@ -317,10 +317,7 @@ func (t texts) prepare(p prep) (Ref, error) {
 }
 
 func (t texts) load(ref Ref) (*Set, error) {
-	if ref.Dir == "" {
-		return nil, errors.New("its packed file is not named: prepare the set first")
-	}
-	set, err := loadPack(ref.Dir)
+	set, err := loadPacked(ref)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: texts of one's own are not downloaded: bring them to this machine and prepare the set there", err)
 	}
@@ -331,9 +328,4 @@ func (t texts) load(ref Ref) (*Set, error) {
 func packOf(cache, name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return filepath.Join(cache, "packed", kindOf(name)+"-"+hex.EncodeToString(sum[:8])+packSuffix)
-}
-
-func findPack(path string) (string, bool) {
-	info, err := os.Stat(path)
-	return path, err == nil && info.Mode().IsRegular()
 }
