@@ -111,57 +111,6 @@ func testPrep(t *testing.T) prep {
 	return prep{ctx: context.Background(), cache: t.TempDir(), tell: func(int64, int64, string) {}}
 }
 
-// TestOwnFiles breaks one file under LEMONADE_DATA after another.
-func TestOwnFiles(t *testing.T) {
-	b := little(20)
-	want := 20 * 3073
-	for _, c := range []struct {
-		name   string
-		damage func(files map[string][]byte)
-		want   []string // in the error; none is success
-	}{
-		{"right", func(map[string][]byte) {}, nil},
-		{"missing", func(f map[string][]byte) { delete(f, "data_batch_4.bin") }, []string{"100 of 120 images: the rest is missing", "data_batch_4.bin is missing"}},
-		{"empty", func(f map[string][]byte) { f["test_batch.bin"] = nil }, []string{"test_batch.bin is empty"}},
-		{"truncated", func(f map[string][]byte) { f["data_batch_2.bin"] = f["data_batch_2.bin"][:want-1] },
-			[]string{"data_batch_2.bin", fmt.Sprint(want - 1), "truncated"}},
-		{"too long", func(f map[string][]byte) { f["data_batch_2.bin"] = append(f["data_batch_2.bin"], 1) },
-			[]string{"data_batch_2.bin", fmt.Sprint(want + 1), "another file"}},
-		{"label", func(f map[string][]byte) { f["data_batch_5.bin"][3073*7] = 10 }, []string{"data_batch_5.bin", "record 7 has the label 10"}},
-		{"copied over", func(f map[string][]byte) { f["data_batch_3.bin"] = f["test_batch.bin"] },
-			[]string{"test_batch.bin", "the same content as data_batch_3.bin"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			data := t.TempDir()
-			t.Setenv(Env, data)
-			files := b.contents()
-			c.damage(files)
-			put(t, filepath.Join(data, b.folder), files)
-			ref, err := b.prepare(testPrep(t))
-			if c.want == nil {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(ref.Notes) != 1 || !strings.Contains(ref.Notes[0], "not the official copy") {
-					t.Errorf("notes %q do not say that the copy differs", ref.Notes)
-				}
-				if _, err := b.load(ref); err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			for _, part := range append(c.want, "again, or unset LEMONADE_DATA") {
-				if err == nil || !strings.Contains(err.Error(), part) {
-					t.Errorf("error %q does not say %q", err, part)
-				}
-			}
-			if _, err := b.load(Ref{Dir: filepath.Join(data, b.folder)}); err == nil && c.name != "copied over" {
-				t.Error("but it can be loaded")
-			}
-		})
-	}
-}
-
 // TestFullSize checks the real count of records, with generated files.
 func TestFullSize(t *testing.T) {
 	if testing.Short() {

@@ -100,7 +100,7 @@ func (s idxSet) own() (string, error) {
 			}
 		}
 		if empty != "" {
-			return "", fmt.Errorf("%s has none of the files %s", empty, strings.Join(s.names(), ", "))
+			return "", fmt.Errorf("%s has none of the files", empty)
 		}
 	}
 	if s.any(s.system) {
@@ -120,14 +120,14 @@ func (s idxSet) names() []string {
 // prepare finds the files, or downloads them, and checks every one.
 func (s idxSet) prepare(p prep) (Ref, error) {
 	dir, err := s.own()
+	var ref Ref
+	if err == nil && dir != "" {
+		ref, err = s.verify(p, dir)
+	}
 	if err != nil {
-		return Ref{}, fmt.Errorf("%w; put them there, or unset %s to have them downloaded", err, Env)
+		return Ref{}, fmt.Errorf("%w; put good copies of %s there, or unset %s to have them downloaded", err, strings.Join(s.names(), ", "), Env)
 	}
 	if dir != "" {
-		ref, err := s.verify(p, dir)
-		if err != nil {
-			return Ref{}, fmt.Errorf("%w; put good copies of %s there, or unset %s to have them downloaded", err, strings.Join(s.names(), ", "), Env)
-		}
 		return ref, nil
 	}
 	unlock, err := p.lock(filepath.Join(p.cache, s.info.Name))

@@ -114,7 +114,7 @@ func (f idxFile) scan(r io.Reader, start func(samples int), each func(i int, sam
 	length := func(axis int) int { return int(binary.BigEndian.Uint32(header[4+4*axis:])) }
 	for i, side := range f.shape {
 		if length(1+i) != side {
-			return fmt.Errorf("has samples whose axis %d is %d long, %d belong there (another set)", i, length(1+i), side)
+			return fmt.Errorf("has samples whose axis %d is %d long, %d belong there (another set)", 1+i, length(1+i), side)
 		}
 	}
 	samples := length(0)

@@ -249,7 +249,7 @@ func (d downsampled) count(p prep, dir string, train, held int) (Info, []string,
 		return Info{}, nil, fmt.Errorf("%s has %d training images of the labels 1 to %d, %d belong there (other files)", dir, train, len(d.info.ClassNames), wantTrain)
 	}
 	short := &shortfall{noun: "images"}
-	short.lacks("training images", train, wantTrain)
+	short.lacks("the training split", train, wantTrain)
 	short.lacks(d.held.name, held, wantHeld)
 	notes, err := p.accept(short)
 	if err != nil {

@@ -125,6 +125,9 @@ func (s published) pack(p prep, from, to string) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
+	if c.faults.count > 0 {
+		return Ref{}, fmt.Errorf("%s; %s", c.faults.text(), c.mend)
+	}
 	short, err := s.shortfall(c.listing, from)
 	if err != nil {
 		return Ref{}, err
