@@ -49,8 +49,8 @@ type look struct {
 
 func (l look) head() head { return head{l.Wide, l.High, l.Turn, l.Grey} }
 
-// read returns the content of a picture. Where it has too many bytes, the last ones
-// are missing.
+// read returns the content of a picture, which has no more bytes than when it was
+// listed: else one too many is returned.
 func (f imageFile) read() ([]byte, error) {
 	open := f.open
 	if open == nil {
@@ -61,7 +61,7 @@ func (f imageFile) read() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, mostBytes+1))
+	return io.ReadAll(io.LimitReader(file, f.size+1))
 }
 
 // lookAt reads the header of a picture or, with whole, all of it for its sum.

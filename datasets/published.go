@@ -116,7 +116,7 @@ func (s published) pack(p prep, from, to string) (Ref, error) {
 		}
 		defer file.Close()
 		if err = s.official(c.listing, file, from); err == nil {
-			err = s.listZip(c.listing, file, info)
+			err = s.listZip(c.listing, file, info.Size(), info.ModTime().UnixNano())
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", from, err)
@@ -167,8 +167,8 @@ const (
 // listZip lists the pictures of a zip, which are read from there when their turn comes.
 // Other files are passed over. Names that lead out of it, links, and whatever is larger
 // than a picture can be are errors.
-func (s published) listZip(l *listing, file io.ReaderAt, info fs.FileInfo) error {
-	z, err := zip.NewReader(file, info.Size())
+func (s published) listZip(l *listing, file io.ReaderAt, size, mtime int64) error {
+	z, err := zip.NewReader(file, size)
 	if err != nil {
 		return fmt.Errorf("cannot be read as a zip (truncated, or damaged): %w", err)
 	}
@@ -196,7 +196,7 @@ func (s published) listZip(l *listing, file io.ReaderAt, info fs.FileInfo) error
 		if f.UncompressedSize64 > mostEntry {
 			return fmt.Errorf("has a file %q of %d bytes, %d are the most", f.Name, f.UncompressedSize64, mostEntry)
 		}
-		s.add(l, class, imageFile{open: f.Open, rel: name, size: int64(f.UncompressedSize64), mtime: info.ModTime().UnixNano()})
+		s.add(l, class, imageFile{open: f.Open, rel: name, size: int64(f.UncompressedSize64), mtime: mtime})
 	}
 	return nil
 }

@@ -319,22 +319,17 @@ func FuzzZip(f *testing.F) {
 	f.Add(zipOf(f, []member{{name: "2750/Forest/Forest_1.jpg", content: []byte("x")}}))
 	f.Add(zipOf(f, []member{{name: "../2750/Forest/Forest_1.jpg"}, {name: "2750/River/Forest_1.jpg", kind: 'l'}}))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		dir := t.TempDir()
-		name := filepath.Join(dir, "a.zip")
-		save(t, name, in)
-		info, err := os.Stat(name)
-		if err != nil {
-			t.Fatal(err)
-		}
 		l := &listing{}
-		if s.listZip(l, bytes.NewReader(in), info) != nil {
+		if s.listZip(l, bytes.NewReader(in), int64(len(in)), 0) != nil {
 			return
 		}
 		for _, file := range l.files {
 			if class, _, ok := s.class(file.rel); !ok || s.info.ClassNames[class] != file.class || path.Ext(file.rel) == "" || file.size > mostEntry {
 				t.Errorf("%+v", file)
 			}
-			file.read() //nolint:errcheck // it may be damaged
+			if content, err := file.read(); err == nil && len(content) > int(file.size)+1 {
+				t.Errorf("%s has %d bytes, %d were listed", file.rel, len(content), file.size)
+			}
 		}
 	})
 }

@@ -37,10 +37,13 @@ func TestRead(t *testing.T) {
 // FuzzRead: whatever the bytes, the reader returns an error or exactly the
 // records, and every byte of them can be found again.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte{}, uint8(0))
-	f.Add([]byte{1, 1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24}, uint8(1))
-	f.Add(bytes.Repeat([]byte{9}, 26), uint8(2))
-	f.Fuzz(func(t *testing.T, in []byte, n uint8) {
+	f.Add([]byte{}, uint8(0), uint8(1))
+	f.Add([]byte{1, 1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24}, uint8(1), uint8(1))
+	f.Add([]byte{9, 1, 1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24}, uint8(1), uint8(2))
+	f.Add(bytes.Repeat([]byte{9}, 26), uint8(2), uint8(1))
+	f.Fuzz(func(t *testing.T, in []byte, n, labels uint8) {
+		small := small
+		small.labels = 1 + int(labels)%2
 		count := int(n)
 		into := small.alloc(count)
 		if err := small.read(bytes.NewReader(in), count, into, 0); err != nil {
@@ -51,12 +54,13 @@ func FuzzRead(f *testing.F) {
 		}
 		for i := range count {
 			record := in[i*small.record():][:small.record()]
-			if int32(record[0]) != into.Labels[i] || int(record[0]) >= small.classes {
-				t.Fatalf("label %d became %d", record[0], into.Labels[i])
+			label := record[small.labels-1]
+			if int32(label) != into.Labels[i] || int(label) >= small.classes {
+				t.Fatalf("label %d became %d", label, into.Labels[i])
 			}
 			for c := range 3 {
 				for p := range 4 {
-					if record[1+c*4+p] != into.Images[i*12+p*3+c] {
+					if record[small.labels+c*4+p] != into.Images[i*12+p*3+c] {
 						t.Fatalf("image %d, channel %d, pixel %d differs", i, c, p)
 					}
 				}
