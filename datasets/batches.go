@@ -26,8 +26,8 @@ type batches struct {
 	labels  int     // label bytes of a record; the last one counts
 	files   []batch // the last one is the test split
 	archive archive
-	other   *givenSplit // that the set may be asked for
-	divided *givenSplit // as it was asked for, in place of a validation split that is drawn
+	other   *benchmark // that the set may be asked for
+	divided *benchmark // as it was asked for, in place of a validation split that is drawn
 }
 
 // batch is one file, and its MD5 in the official archive where that is known.
@@ -327,11 +327,11 @@ func (b batches) load(ref Ref) (*Set, error) {
 
 // with is the set with the options of a spec.
 func (b batches) with(query string) (spec, error) {
-	chosen, err := b.other.chosen(query)
-	if chosen && err == nil {
-		b.divided, b.info = b.other, b.other.describe(b.info)
+	if err := b.other.option(query); err != nil {
+		return nil, err
 	}
-	return b, err
+	b.divided, b.info = b.other, b.other.describe(b.info)
+	return b, nil
 }
 
 func (b batches) name() string { return b.info.Name }

@@ -182,7 +182,7 @@ func TestDamaged(t *testing.T) {
 			"no picture":         {copyOf("Forest/Forest_3.jpg", []byte("a forest")), []string{"Forest_3.jpg: is no picture"}},
 			"swapped":            {swapped("Forest", "River"), []string{"Forest/River_1.jpg", "moved from another folder", "more files"}},
 			"moved":              {moved("Forest/Forest_3.jpg", "River/Forest_3.jpg"), []string{"River/Forest_3.jpg", "moved from another folder"}},
-			"partial":            {removed("Forest/Forest_3.jpg", "River/River_1.jpg"), []string{"168 of 170 pictures" + partial, "Forest has 19 of 20, River has 14 of 15"}},
+			"partial":            {removed("Forest/Forest_3.jpg", "River/River_1.jpg"), []string{"168 of 170 images" + partial, "Forest has 19 of 20, River has 14 of 15"}},
 			"added":              {copiedOver("Forest/Forest_3.jpg", "Forest/Forest_99.jpg"), []string{"has 21 pictures in Forest, 20 belong there"}},
 			"another kind":       {moved("Forest/Forest_3.jpg", "Forest/Forest_3.txt"), []string{"Forest_3.txt: is no .jpg file"}},
 		}},
@@ -204,7 +204,7 @@ func TestDamaged(t *testing.T) {
 			"no picture":         {copyOf("Parasitized/C5_cell_5.png", []byte("a cell")), []string{"C5_cell_5.png: is no picture"}},
 			"moved":              {moved("Parasitized/C5_cell_5.png", "Uninfected/C5_cell_5.png"), []string{"has 61 pictures in Uninfected, 60 belong there"}},
 			"no slide":           {moved("Parasitized/C5_cell_5.png", "Parasitized/cell_5.png"), []string{"cell_5.png: does not begin with the number of its slide"}},
-			"partial":            {removed("Parasitized/C5_cell_5.png"), []string{"119 of 120 pictures" + partial, "Parasitized has 59 of 60"}},
+			"partial":            {removed("Parasitized/C5_cell_5.png"), []string{"119 of 120 images" + partial, "Parasitized has 59 of 60"}},
 		}},
 	} {
 		for name, c := range set.cases {
@@ -271,7 +271,7 @@ func accepted(t *testing.T, s source, p prep) {
 		t.Error("once accepted it is taken for the whole")
 	}
 	t.Setenv(Env, t.TempDir())
-	if _, ok := findPack(packPath(info.Name, p.cache)); ok {
+	if _, ok := findPack(packOf(p.cache, info.Name)); ok {
 		if _, err := s.prepare(p); err == nil || !strings.Contains(err.Error(), "partial copy") {
 			t.Errorf("its packed file is taken for the whole: %v", err)
 		}

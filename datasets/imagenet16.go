@@ -80,22 +80,21 @@ type downsampled struct {
 	folder  string
 	train   []batch
 	held    batch // the published validation images, of which half are the test split
-	divided *givenSplit
+	divided *benchmark
 }
 
 func (d downsampled) describe() (Info, error) { return d.info, nil }
 
 // with knows the set's own splits by their name.
 func (d downsampled) with(query string) (spec, error) {
-	_, err := d.divided.chosen(query)
-	return d, err
+	return d, d.divided.option(query)
 }
 
 func (d downsampled) name() string { return d.info.Name }
 
 func (d downsampled) short() string { return d.info.Name }
 
-func (d downsampled) find(cache string) (string, bool) { return findPack(packPath(d.info.Name, cache)) }
+func (d downsampled) find(cache string) (string, bool) { return findPack(packOf(cache, d.info.Name)) }
 
 func (d downsampled) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 
@@ -119,7 +118,7 @@ func (d downsampled) own() (string, error) {
 
 // prepare packs the classes that are kept, where that is not done yet.
 func (d downsampled) prepare(p prep) (Ref, error) {
-	path := packPath(d.info.Name, p.cache)
+	path := packOf(p.cache, d.info.Name)
 	unlock, err := p.lock(path)
 	if err != nil {
 		return Ref{}, err

@@ -22,22 +22,22 @@ var (
 	nasBench201ImageNet = nasBench201(nasBench201Bits[60000/8:], true)
 )
 
-func nasBench201(set []byte, ofTest bool) *givenSplit {
-	return &givenSplit{name: "nasbench201", title: "split as in NAS-Bench-201", set: set, ofTest: ofTest}
+func nasBench201(set []byte, ofTest bool) *benchmark {
+	return &benchmark{name: "nasbench201", title: "split as in NAS-Bench-201", set: set, ofTest: ofTest}
 }
 
-// givenSplit is a way to divide a set that somebody published.
-type givenSplit struct {
+// benchmark is a way to split a set that came with a benchmark on it.
+type benchmark struct {
 	name, title string
 	set         []byte // a bit for each sample: whether it validates
 	ofTest      bool   // the samples are those of the published test split, else those of Train
 }
 
 // validates says whether a sample does.
-func (d *givenSplit) validates(i int) bool { return d.set[i/8]>>(i%8)&1 == 1 }
+func (d *benchmark) validates(i int) bool { return d.set[i/8]>>(i%8)&1 == 1 }
 
 // count returns how many samples validate.
-func (d *givenSplit) count() (n int) {
+func (d *benchmark) count() (n int) {
 	for _, b := range d.set {
 		n += bits.OnesCount8(b)
 	}
@@ -45,7 +45,7 @@ func (d *givenSplit) count() (n int) {
 }
 
 // describe is what becomes of a set.
-func (d *givenSplit) describe(i Info) Info {
+func (d *benchmark) describe(i Info) Info {
 	i.Name += "?split=" + d.name
 	i.Title += ", " + d.title
 	i.Validation = d.count()
@@ -55,19 +55,21 @@ func (d *givenSplit) describe(i Info) Info {
 	return i
 }
 
-// chosen reads the options of a spec, which may choose the split.
-func (d *givenSplit) chosen(query string) (yes bool, err error) {
-	_, err = parseOptions("?"+query, func(key, value string) error {
+// option reads the one option of a set that can be split so: split=NAME.
+func (d *benchmark) option(query string) error {
+	_, err := parseOptions("?"+query, func(key, value string) error {
 		switch {
 		case key != "split":
 			return fmt.Errorf("there is no option %q: write split=%s, or nothing", key, d.name)
 		case value != d.name:
 			return fmt.Errorf("there is no split %q of it: write split=%s, or nothing", value, d.name)
 		}
-		yes = true
 		return nil
 	})
-	return yes, err
+	if err == nil && query == "" {
+		err = fmt.Errorf("no option follows the question mark: write split=%s, or nothing", d.name)
+	}
+	return err
 }
 
 // askedSplit is the name of the split that the name of a set asks for, or "".
@@ -81,7 +83,7 @@ func askedSplit(name string) string {
 
 // apply divides a set that was read as published. Where samples of the test split
 // validate, Train has room for them at its end.
-func (d *givenSplit) apply(s *Set, g geometry) {
+func (d *benchmark) apply(s *Set, g geometry) {
 	all := s.Train.Len()
 	if d.ofTest {
 		all = s.Test.Len()

@@ -15,7 +15,7 @@ func TestNASBench201(t *testing.T) {
 		t.Errorf("the bits have the SHA-256 %s…, want %s…", got, want)
 	}
 	for name, c := range map[string]struct {
-		d           *givenSplit
+		d           *benchmark
 		all, count  int
 		first, last string
 	}{

@@ -13,7 +13,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 )
 
 // A packed file holds a set that was published as many files, decoded:
@@ -276,9 +275,6 @@ func loadPack(path string) (set *Set, err error) {
 	})
 	return set, err
 }
-
-// packPath is where the packed file of a set lies that has a name.
-func packPath(name, cache string) string { return filepath.Join(cache, "packed", name+packSuffix) }
 
 // findPack is find for the set of that packed file.
 func findPack(path string) (string, bool) {

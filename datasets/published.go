@@ -36,7 +36,7 @@ type published struct {
 
 func (s published) describe() (Info, error) { return s.info, nil }
 
-func (s published) find(cache string) (string, bool) { return findPack(packPath(s.info.Name, cache)) }
+func (s published) find(cache string) (string, bool) { return findPack(packOf(cache, s.info.Name)) }
 
 func (s published) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 
@@ -62,7 +62,7 @@ func (s published) own() (string, error) {
 
 // prepare packs the pictures of the folder or the zip, or of the zip that it downloads.
 func (s published) prepare(p prep) (Ref, error) {
-	packed := packPath(s.info.Name, p.cache)
+	packed := packOf(p.cache, s.info.Name)
 	unlock, err := p.lock(packed)
 	if err != nil {
 		return Ref{}, err
@@ -264,7 +264,7 @@ func (s published) shortfall(l *listing, where string) (*shortfall, error) {
 	for _, f := range l.files {
 		found[f.class]++
 	}
-	short := &shortfall{noun: "pictures"}
+	short := &shortfall{noun: "images"}
 	for class, name := range s.info.ClassNames {
 		if found[name] > s.counts[class] {
 			return nil, fmt.Errorf("%s has %d pictures in %s, %d belong there (some were added)", where, found[name], s.folders[class], s.counts[class])

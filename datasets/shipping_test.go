@@ -41,9 +41,10 @@ func zipShipment(t *testing.T) shipment {
 	}
 	t.Setenv(Env, "")
 	s.archive = archiveOf("EuroSAT.zip", raw)
+	pack := packOf("", s.info.Name)
 	return shipment{s, map[string][]byte{"EuroSAT.zip": raw}, "EuroSAT.zip", "EuroSAT.zip.part",
 		func(server string) string { return server + "/EuroSAT.zip" },
-		[]string{"packed/eurosat.pack", "packed/eurosat.pack.files", "packed/eurosat.pack.lock"}}
+		[]string{pack, pack + ".files", pack + ".lock"}}
 }
 
 // filesShipment is Fashion-MNIST with few samples.
