@@ -213,7 +213,8 @@ func Short(name string) string {
 }
 
 // Find says where a set lies, without checking its files or downloading any:
-// "embedded", or what [Prepare] would return as [Ref.Dir].
+// "embedded", or what [Prepare] would return as [Ref.Dir]. Where Prepare has yet to make
+// that, of files that are here, ok is false; where they are not, there is no place either.
 func Find(name, cache string) (where string, ok bool) {
 	s, _, err := lookup(name)
 	if err != nil {

@@ -75,8 +75,10 @@ func (s idxSet) find(cache string) (string, bool) {
 	if dir, err := s.own(); err == nil && dir != "" {
 		return dir, true
 	}
-	dir := filepath.Join(cache, s.folders[0])
-	return dir, s.any(dir)
+	if dir := filepath.Join(cache, s.folders[0]); s.any(dir) {
+		return dir, true
+	}
+	return "", false
 }
 
 // any says whether one of the files is in a folder.

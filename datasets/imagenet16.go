@@ -94,7 +94,7 @@ func (d downsampled) name() string { return d.info.Name }
 
 func (d downsampled) short() string { return d.info.Name }
 
-func (d downsampled) find(cache string) (string, bool) { return findPack(packOf(cache, d.info.Name)) }
+func (d downsampled) find(cache string) (string, bool) { return findPackOf(d, cache, d.info.Name) }
 
 func (d downsampled) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 

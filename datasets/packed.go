@@ -282,7 +282,16 @@ func findPack(path string) (string, bool) {
 	return path, err == nil && info.Mode().IsRegular()
 }
 
-// loadPacked is load for such a set.
+// findPackOf is find for a set that is packed, of files of one's own or of a download.
+func findPackOf(s interface{ own() (string, error) }, cache, name string) (string, bool) {
+	path, ok := findPack(packOf(cache, name))
+	if own, err := s.own(); !ok && (err != nil || own == "") {
+		return "", false
+	}
+	return path, ok
+}
+
+// loadPacked is load for a set that is packed.
 func loadPacked(ref Ref) (*Set, error) {
 	if ref.Dir == "" {
 		return nil, errors.New("its packed file is not named: prepare the set first")

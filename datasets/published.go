@@ -36,7 +36,7 @@ type published struct {
 
 func (s published) describe() (Info, error) { return s.info, nil }
 
-func (s published) find(cache string) (string, bool) { return findPack(packOf(cache, s.info.Name)) }
+func (s published) find(cache string) (string, bool) { return findPackOf(s, cache, s.info.Name) }
 
 func (s published) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 

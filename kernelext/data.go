@@ -69,7 +69,7 @@ func showData(ctx context.Context, out io.Writer, log func(string), name string,
 	}
 	dir, ok := datasets.Find(name, cache)
 	ref := datasets.Ref{Name: name, Dir: dir}
-	if info.Download == 0 || !ok && dir != "" || partial { // it can be seen to at once, as a folder that may have changed
+	if info.Download == 0 && dir != "" || !ok && dir != "" || partial { // it can be seen to at once, as a folder that may have changed
 		ref, err = prepareData(ctx, log, name, partial)
 	} else if !ok {
 		show(out, info)
@@ -148,6 +148,8 @@ func lies(name string) (word, where string) {
 		return "not packed yet", fmt.Sprintf("not packed yet: lemonade data fetch %s does that", shellWord(name))
 	case ok && strings.HasSuffix(dir, ".pack"):
 		return "packed", dir + ", packed"
+	case !ok && !downloads(name):
+		return "not here yet", fmt.Sprintf("not here yet: lemonade data fetch %s says where to get it, and where to put it", shellWord(name))
 	case !ok:
 		return "not here yet", fmt.Sprintf("not here yet: lemonade data fetch %s obtains it, or %s names the folder that has it", shellWord(name), datasets.Env)
 	case dir == "embedded":
@@ -158,6 +160,12 @@ func lies(name string) (word, where string) {
 		return "cached", dir + ", downloaded"
 	}
 	return "here", dir
+}
+
+// downloads says whether a data set can be downloaded without a login.
+func downloads(name string) bool {
+	info, err := datasets.Lookup(name)
+	return err == nil && info.Download > 0
 }
 
 // setsNote says how to see one of the sets.

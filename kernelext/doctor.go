@@ -95,8 +95,13 @@ func checks(log func(string)) []Check {
 			if err != nil {
 				return "", err
 			}
-			if where, ok := datasets.Find(name, filepath.Join(dir, "data")); ok {
+			switch where, ok := datasets.Find(name, filepath.Join(dir, "data")); {
+			case ok:
 				return where, nil
+			case where != "":
+				return "here; it is packed on first use", nil
+			case !downloads(name):
+				return "not here; lemonade data fetch " + name + " says where to get it", nil
 			}
 			return "not here; it is downloaded on first use", nil
 		}})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/lemo-nade/lemonade/datasets"
 )
 
 // script answers questions one after the other, and then as one who has left.
@@ -33,6 +36,8 @@ func script(asked *[]string, said ...string) func(context.Context, string, bool)
 }
 
 func TestInterview(t *testing.T) {
+	answers := len(datasets.Names()) + 2 // the last two are one's own pictures and texts
+	folder := strconv.Itoa(answers - 1)
 	pictures := strings.TrimPrefix(ownPictures(t), "folder:")
 	for name, c := range map[string]struct {
 		wishes  Wishes
@@ -45,12 +50,12 @@ func TestInterview(t *testing.T) {
 		"enter":   {Wishes{}, []string{"", "", "", "", "y"}, "digits-balanced", "digits", 10 * time.Minute, nil},
 		"numbers": {Wishes{}, []string{"2", "2", "3", "2", "YES"}, "cifar10-small-and-fast-raspberry-pi-5", "cifar10", time.Hour, nil},
 		"words":   {Wishes{Name: "mine"}, []string{"cifar10", "Raspberry Pi 4", "Small and fast", "1h 30m", "y"}, "mine", "cifar10", 90 * time.Minute, nil},
-		"own":     {Wishes{}, []string{"4", pictures + "/none", "4", pictures, "", "", "", "y"}, "my-pears-balanced", "folder:" + pictures, 10 * time.Minute, []string{"none"}},
+		"own":     {Wishes{}, []string{folder, pictures + "/none", folder, pictures, "", "", "", "y"}, "my-pears-balanced", "folder:" + pictures, 10 * time.Minute, []string{"none"}},
 		"no":      {Wishes{}, []string{"", "", "", "", "n"}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"nothing": {Wishes{}, []string{"", "", "", "", ""}, "", "", 0, []string{"Nothing is begun. The line above"}},
 		"leaves":  {Wishes{}, []string{"1"}, "", "", 0, []string{"\nNothing is begun."}},
-		"wrong": {Wishes{}, []string{"cats", "9", "1", "toaster", "0", "", "beauty", "2", "soon", "5s", "-3", "20m", "perhaps", "y"}, "digits-balanced", "digits", 20 * time.Minute, []string{
-			`"cats"`, "there is no answer 9: give a number, 1 to 5", `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
+		"wrong": {Wishes{}, []string{"cats", "99", "1", "toaster", "0", "", "beauty", "2", "soon", "5s", "-3", "20m", "perhaps", "y"}, "digits-balanced", "digits", 20 * time.Minute, []string{
+			`"cats"`, fmt.Sprintf("there is no answer 99: give a number, 1 to %d", answers), `"toaster"`, "there is no answer 0: give a number, 1 to 7", `"beauty"`,
 			`"soon" is no time`, "5s is too short", "there is no answer -3", `"perhaps" is neither yes nor no`,
 		}},
 	} {

@@ -81,7 +81,16 @@ func plainDuration(d time.Duration) string {
 func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }
 
 // plainData are data sets in plain words.
-var plainData = map[string]string{"digits": "handwritten digits", "cifar10": "small photographs of animals and vehicles", "imdb": "reviews of films"}
+var plainData = map[string]string{
+	"digits":         "handwritten digits",
+	"cifar10":        "small photographs of animals and vehicles",
+	"cifar100":       "small photographs of a hundred kinds of things",
+	"imagenet16-120": "tiny photographs of 120 kinds of animals",
+	"eurosat":        "satellite pictures of land and water",
+	"malaria":        "blood cells with and without malaria",
+	"fashion-mnist":  "clothes, shoes and bags",
+	"imdb":           "reviews of films",
+}
 
 // What stands for pictures and texts of one's own among the answers.
 const (
