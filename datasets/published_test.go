@@ -120,6 +120,25 @@ func (s *published) place(t *testing.T, files map[string][]byte, zipped bool) {
 	}
 }
 
+// redrawn has Pillow write the pictures again.
+func (s published) redrawn(t *testing.T, least, most int) {
+	t.Helper()
+	dir := filepath.Join(os.Getenv(Env), s.folder)
+	names, err := filepath.Glob(filepath.Join(dir, "*", "*"+s.ending))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{dir, s.ending, fmt.Sprint(least), fmt.Sprint(most)}
+	for _, name := range names {
+		rel, err := filepath.Rel(dir, strings.TrimSuffix(name, s.ending))
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, rel)
+	}
+	python(t, "pictures.py", args...)
+}
+
 // zipOf makes a zip; of a kind 'l' a member is a link.
 func zipOf(t testing.TB, members []member) []byte {
 	t.Helper()

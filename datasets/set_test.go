@@ -82,7 +82,17 @@ func TestConformance(t *testing.T) {
 		}},
 		{"eurosat", false, func(t *testing.T) string { return register(t, littleEuroSAT(t, false)) }},
 		{"eurosat, zipped", false, func(t *testing.T) string { return register(t, littleEuroSAT(t, true)) }},
+		{"eurosat, by Pillow", false, func(t *testing.T) string {
+			s := littleEuroSAT(t, false)
+			s.redrawn(t, 64, 64)
+			return register(t, s)
+		}},
 		{"malaria", false, func(t *testing.T) string { return register(t, littleMalaria(t, false)) }},
+		{"malaria, by Pillow", false, func(t *testing.T) string {
+			s := littleMalaria(t, false)
+			s.redrawn(t, 40, 200)
+			return register(t, s)
+		}},
 		{"malaria, zipped", false, func(t *testing.T) string { return register(t, littleMalaria(t, true)) }},
 		{"malaria, real cells in grey", false, func(t *testing.T) string {
 			needs(t, malaria.folder)
