@@ -51,15 +51,6 @@ func (b batches) geometry() geometry {
 	return g
 }
 
-// names are those of the files.
-func (b batches) names() []string {
-	names := make([]string, len(b.files))
-	for i, f := range b.files {
-		names[i] = f.name
-	}
-	return names
-}
-
 // prepare finds the folder, or downloads and unpacks it, and checks every file.
 func (b batches) prepare(p prep) (Ref, error) {
 	if data := os.Getenv(Env); data != "" {
