@@ -247,33 +247,83 @@ func (p prep) kept(path string) (Ref, error) {
 // loadPack reads a packed file into the one copy that a set keeps of its samples.
 func loadPack(path string) (set *Set, err error) {
 	err = withPack(path, func(p *packed) error {
-		h, size := p.header, p.header.size()
-		set = &Set{Info: h.Info, Words: h.Words, content: h.content()}
-		if h.Info.Task == TextClassification {
-			set.Train, set.Test = allocTokens(h.Info.Train, h.Info.Shape[0]), allocTokens(h.Info.Test, h.Info.Shape[0])
-		} else {
-			set.Train, set.Test = alloc(h.Info.Train, size), alloc(h.Info.Test, size)
-		}
+		set = p.set()
+		i := set.Info
+		set.Train, set.Test = p.alloc(i.Train), p.alloc(i.Test)
 		var train, test int
 		return p.samples(func(i int, from io.Reader) error {
 			into, at := &set.Train, &train
 			if p.parts[i] == partTest {
 				into, at = &set.Test, &test
 			}
-			if p.parts[i] == partValidation {
-				set.validation = append(set.validation, int32(train))
-			}
 			k := *at
 			*at++
 			into.Labels[k] = p.labels[i]
-			if h.Info.Task == TextClassification {
-				return readTokens(from, into.Tokens[k*h.Info.Shape[0]:][:h.Info.Shape[0]], h.Info.Vocabulary)
+			return p.read(from, into, k)
+		})
+	})
+	return set, err
+}
+
+// loadPackFor reads of a packed file what [LoadFor] keeps, and passes over the rest.
+func loadPackFor(path string, samples int) (set *Set, err error) {
+	err = withPack(path, func(p *packed) error {
+		set = p.set()
+		var at []int // of Train's samples, in the file
+		for i, label := range p.labels {
+			if p.parts[i] != partTest {
+				at, set.Train.Labels = append(at, i), append(set.Train.Labels, label)
 			}
-			_, err := io.ReadFull(from, into.Images[k*size:][:size])
+		}
+		set.divide()
+		rows := set.narrow(samples)
+		set.Train = p.alloc(len(rows))
+		slot := make([]int, len(p.labels)) // in Train, from 1; 0 is none
+		for k, row := range rows {
+			slot[at[row]], set.Train.Labels[k] = k+1, p.labels[at[row]]
+		}
+		return p.samples(func(i int, from io.Reader) error {
+			if slot[i] > 0 {
+				return p.read(from, &set.Train, slot[i]-1)
+			}
+			_, err := io.CopyN(io.Discard, from, int64(p.header.size()))
 			return err
 		})
 	})
 	return set, err
+}
+
+// set is what the header and the parts tell of a set.
+func (p *packed) set() *Set {
+	s := &Set{Info: p.header.Info, Words: p.header.Words, content: p.header.content()}
+	train := int32(0)
+	for _, in := range p.parts {
+		if in == partValidation {
+			s.validation = append(s.validation, train)
+		}
+		if in != partTest {
+			train++
+		}
+	}
+	return s
+}
+
+// alloc returns a split of n samples.
+func (p *packed) alloc(n int) Split {
+	if i := p.header.Info; i.Task == TextClassification {
+		return allocTokens(n, i.Shape[0])
+	}
+	return alloc(n, p.header.size())
+}
+
+// read reads the next sample into the k-th of a split.
+func (p *packed) read(from io.Reader, into *Split, k int) error {
+	i, size := p.header.Info, p.header.size()
+	if i.Task == TextClassification {
+		return readTokens(from, into.Tokens[k*i.Shape[0]:][:i.Shape[0]], i.Vocabulary)
+	}
+	_, err := io.ReadFull(from, into.Images[k*size:][:size])
+	return err
 }
 
 // findPack is find for the set of that packed file.

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -43,12 +44,72 @@ func Load(ref Ref) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %s: %w", name, err)
 	}
-	if want, _, _ := strings.Cut(ref.Fingerprint, "/"); want != "" && want != set.content {
-		return nil, fmt.Errorf("datasets: %s: the files in %s have the fingerprint %s, but %s was prepared: they changed in between; prepare the set again",
-			name, ref.Dir, set.content, want)
+	if err := set.unchanged(ref); err != nil {
+		return nil, err
 	}
 	set.divide()
 	return set, nil
+}
+
+// unchanged holds that a set has the content that was prepared.
+func (s *Set) unchanged(ref Ref) error {
+	if want, _, _ := strings.Cut(ref.Fingerprint, "/"); want != "" && want != s.content {
+		return fmt.Errorf("datasets: %s: the files in %s have the fingerprint %s, but %s was prepared: they changed in between; prepare the set again",
+			ref.Name, ref.Dir, s.content, want)
+	}
+	return nil
+}
+
+// LoadFor is [Load] for a training on so many samples: Train has those of
+// [Set.Fit] alone, in that order, and then those of [Set.Validate], and Test has
+// none. Of a packed set no others are ever in memory. Info describes the whole.
+func LoadFor(ref Ref, samples int) (*Set, error) {
+	if filepath.Ext(ref.Dir) != packSuffix {
+		set, err := Load(ref)
+		if err != nil {
+			return nil, err
+		}
+		whole := set.Train
+		set.Train = whole.pick(set.narrow(samples))
+		return set, nil
+	}
+	_, name, err := lookup(ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	set, err := loadPackFor(ref.Dir, samples)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", name, err)
+	}
+	return set, set.unchanged(ref)
+}
+
+// narrow makes the set one of the samples of Fit(samples) and of Validate, and returns
+// their indices into Train as it was.
+func (s *Set) narrow(samples int) []int32 {
+	rows := slices.Concat(s.Fit(samples), s.validation)
+	fit := len(rows) - len(s.validation)
+	order := make([]int32, len(rows))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	s.fit, s.validation, s.Test = order[:fit:fit], order[fit:], Split{}
+	return rows
+}
+
+// pick copies the samples of the given indices.
+func (s Split) pick(rows []int32) (to Split) {
+	each := max(1, s.Len())
+	size, tokens := len(s.Images)/each, len(s.Tokens)/each
+	to.Images = make([]byte, 0, len(rows)*size)
+	to.Tokens = make([]int32, 0, len(rows)*tokens)
+	for _, row := range rows {
+		i := int(row)
+		to.Labels = append(to.Labels, s.Labels[i])
+		to.Images = append(to.Images, s.Images[i*size:][:size]...)
+		to.Tokens = append(to.Tokens, s.Tokens[i*tokens:][:tokens]...)
+	}
+	return to
 }
 
 // divide draws what validates, where the set does not say it, and orders the rest.

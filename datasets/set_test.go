@@ -176,6 +176,13 @@ func conform(t *testing.T, name string, drawn bool) {
 		!slices.Equal(again.Fit(0), set.Fit(0)) || !slices.Equal(again.Validate(), set.Validate()) {
 		t.Error("loaded again it has other samples")
 	}
+	for _, samples := range []int{7, 0} {
+		part, err := LoadFor(ref, samples)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPart(t, set, part, samples)
+	}
 	split := "split1"
 	if asked := askedSplit(name); asked != "" {
 		split = asked
@@ -186,6 +193,25 @@ func conform(t *testing.T, name string, drawn bool) {
 	ref.Fingerprint = ref.Fingerprint[:len(ref.Fingerprint)-16] + "0123456789abcdef"
 	if _, err := Load(ref); err == nil || !strings.Contains(err.Error(), "changed in between") {
 		t.Errorf("another content than was prepared is loaded: %v", err)
+	}
+}
+
+// checkPart holds that what was loaded for so many samples is those of the whole.
+func checkPart(t *testing.T, whole, part *Set, samples int) {
+	t.Helper()
+	rows := slices.Concat(whole.Fit(samples), whole.Validate())
+	want := whole.Train.pick(rows)
+	if !slices.Equal(part.Train.Images, want.Images) || !slices.Equal(part.Train.Tokens, want.Tokens) || !slices.Equal(part.Train.Labels, want.Labels) ||
+		part.Test.Len() > 0 || !cmp.Equal(part.Info, whole.Info) {
+		t.Errorf("loaded for %d samples it has others", samples)
+	}
+	for i, row := range slices.Concat(part.Fit(samples), part.Validate()) {
+		if int(row) != i || i >= len(rows) {
+			t.Fatalf("loaded for %d samples, sample %d is that of row %d", samples, i, row)
+		}
+	}
+	if got := len(part.Validate()); got != whole.Validation {
+		t.Errorf("loaded for %d samples, %d validate", samples, got)
 	}
 }
 

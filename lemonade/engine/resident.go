@@ -33,7 +33,8 @@ func (s *samples) reads() arch.Input { return arch.InputOf(s.shape, s.vocabulary
 func (s *samples) count() int { return len(s.labels) }
 
 // collect copies the samples that a job needs out of a set, so that a small
-// study does not put a large set on the device.
+// study does not put a large set on the device. Those of a set that has no others
+// are not copied.
 func collect(set *datasets.Set, trainSamples int) (*samples, error) {
 	fit, validate := set.Fit(trainSamples), set.Validate()
 	if len(fit) == 0 || len(validate) == 0 {
@@ -45,6 +46,10 @@ func collect(set *datasets.Set, trainSamples int) (*samples, error) {
 		s.labels = append(s.labels, set.Train.Labels[row])
 	}
 	size := int(arch.Shape(set.Shape).Size())
+	if s.vocabulary == 0 && len(set.Train.Images) == len(rows)*size && inOrder(rows) { // it was loaded for just this
+		s.values = set.Train.Images
+		return s, nil
+	}
 	s.values = make([]byte, 0, len(rows)*size*s.dtype().Size())
 	for _, row := range rows {
 		from, to := int(row)*size, (int(row)+1)*size
@@ -55,6 +60,16 @@ func collect(set *datasets.Set, trainSamples int) (*samples, error) {
 		}
 	}
 	return s, nil
+}
+
+// inOrder says whether each row is at its own place.
+func inOrder(rows []int32) bool {
+	for i, row := range rows {
+		if int(row) != i {
+			return false
+		}
+	}
+	return true
 }
 
 // dtype is the type of the values.

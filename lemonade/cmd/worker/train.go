@@ -107,7 +107,7 @@ func (t *trainee) run(ctx context.Context) error {
 	idle := idlePower(ctx, t.meter)
 
 	t.clock.begin(trial.PhaseData)
-	set, err := datasets.Load(datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint})
+	set, err := datasets.LoadFor(datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint}, t.job.Data.TrainSamples)
 	if err != nil {
 		return badData{err}
 	}
@@ -152,6 +152,10 @@ func (t *trainee) run(ctx context.Context) error {
 func (t *trainee) train(ctx context.Context, set *datasets.Set) (*engine.Model, error) {
 	phase := func(name string) {
 		t.clock.begin(name)
+		if name == trial.PhaseCompile { // the samples lie on the device
+			set.Train = datasets.Split{}
+			debug.FreeOSMemory()
+		}
 		if name == trial.PhaseTrain && t.watch.began.IsZero() {
 			t.watch.begin()
 		}
