@@ -71,8 +71,9 @@
 // more for each label: 0.1 MB for Digits, 184 MB for CIFAR, 121 MB for
 // ImageNet16-120, 332 MB for EuroSAT, 1.35 GB for Malaria and 55 MB for
 // Fashion-MNIST. Loading needs about 20 MB more than that. Packing holds a few pictures
-// at a time: it took 85 MB in all for EuroSAT, 121 MB for Malaria and 320 MB for
-// ImageNet16-120, of which a file has 98 MB. TestFull measures this. A
+// at a time: it took 85 MB in all for EuroSAT and 121 MB for Malaria. Of ImageNet16, a
+// file of 98 MB is in memory at a time: 320 MB in all, and 670 MB where it was pickled with
+// protocol 2. TestFull measures this. A
 // training keeps no more than it needs, see [LoadFor]: with all of Malaria its process took
 // 1.6 GB on two cores, and 1.1 GB with 1,000 samples and those that validate. Of texts it is
 // Train+Test times tokens times 4: 51 MB for IMDb; packing 50,000 reviews takes about

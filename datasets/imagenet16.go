@@ -186,8 +186,14 @@ func (d downsampled) pack(p prep, dir, path string, known map[string]look) error
 	clear(known)
 	twins := map[string]string{}
 	held := 0
+	var done, total int64
+	for _, f := range d.files() {
+		if info, err := os.Stat(filepath.Join(dir, f.name)); err == nil {
+			total += info.Size()
+		}
+	}
 	for i, f := range d.files() {
-		p.tell(int64(i), int64(len(d.train)+1), "reading "+f.name)
+		p.tell(done, total, "reading "+f.name)
 		in := partTrain
 		before := len(labels)
 		l, err := d.read(p, filepath.Join(dir, f.name), func(label int32, pixels []byte) error {
@@ -217,7 +223,7 @@ func (d downsampled) pack(p prep, dir, path string, known map[string]look) error
 		if twin, ok := twins[l.Sum]; ok {
 			return fmt.Errorf("%s in %s has the same content as %s (one was copied over the other)", f.name, dir, twin)
 		}
-		twins[l.Sum], known[f.name] = f.name, l
+		twins[l.Sum], known[f.name], done = f.name, l, done+l.Size
 		if l.Other != f.md5 {
 			differing = append(differing, f.name)
 		}
