@@ -103,7 +103,7 @@ func pictures(t *testing.T, h, w int) (*resident, *model.Store, []picture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := testEngine(t).upload(weights.store, s)
+	data, err := testEngine(t).upload(weights.store, s, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

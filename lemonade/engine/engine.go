@@ -7,6 +7,8 @@
 //   - The samples it needs lie on the device, images as uint8 and tokens as int32.
 //     A step sends a vector of indices and a handful of numbers; gathering,
 //     normalising, mirroring, cropping and dropping tokens happen in the graph.
+//     Samples that are too many for the device stay on the host, and a step sends
+//     its own; the result is the same to the bit.
 //   - Shapes are fixed, so each phase compiles once: the ragged remainder of an
 //     epoch is dropped in training (every epoch deals a new permutation, so no
 //     sample is left out for good), and padded and masked in evaluation, whose
@@ -23,6 +25,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -51,6 +54,8 @@ type Engine struct {
 	backend compute.Backend
 	gpu     bool
 	nudge   *graph.Exec // what Synchronize runs; nil before its first call
+
+	residentMax int64 // bytes of samples that are kept on the device; 0 is no limit
 }
 
 // Open starts a backend named as in GOMLX_BACKEND: "xla:cpu", "xla:cuda" or
@@ -71,7 +76,32 @@ func Open(backend string) (*Engine, error) {
 	if b, ok := e.backend.(*xla.Backend); ok {
 		e.gpu = !b.IsCPU() && !strings.Contains(strings.ToLower(e.backend.Description()), "cpu")
 	}
+	if e.residentMax, err = residentMax(e.gpu); err != nil {
+		e.Close()
+		return nil, err
+	}
 	return e, nil
+}
+
+// residentVar names the bytes of samples, in GB, that are kept on the device.
+const residentVar = "LEMONADE_RESIDENT"
+
+// residentMax is what [residentVar] says; else half the memory of a GPU of 8 GB, and
+// on a CPU no limit, since the device's memory is the host's there. The plugins do
+// not tell how much memory a device has.
+func residentMax(gpu bool) (bytes int64, err error) {
+	set := os.Getenv(residentVar)
+	if set == "" {
+		if gpu {
+			return 4e9, nil
+		}
+		return 0, nil
+	}
+	gb, err := strconv.ParseFloat(set, 64)
+	if err != nil || !(gb > 0) || gb > 1e6 {
+		return 0, fmt.Errorf("%s=%s: give the GB of samples that may lie on the device, such as 4; larger data sets are streamed", residentVar, set)
+	}
+	return max(1, int64(gb*1e9)), nil
 }
 
 // tameCPUPlugin switches off an experimental kernel family of recent CPU

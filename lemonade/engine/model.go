@@ -44,8 +44,10 @@ const evaluationBatch = 256
 // gpuBatch is the largest batch that [Model.MaxBatch] allows on a GPU.
 const gpuBatch = 4096
 
-// newModel puts an untrained network and its samples on the device.
-func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed int64) (*Model, error) {
+// newModel puts an untrained network and its samples on the device. Where the
+// samples are streamed, batches of up to the larger of batch and that of evaluation
+// can be read.
+func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed int64, batch int) (*Model, error) {
 	if data := s.reads(); net.Reads().String() != data.String() {
 		return nil, fmt.Errorf("the network takes samples of shape %s, the data has %s", net.Reads(), data)
 	}
@@ -57,7 +59,7 @@ func (e *Engine) newModel(net *arch.Network, s *samples, precision string, seed 
 	if err != nil {
 		return nil, err
 	}
-	data, err := e.upload(weights.store, s)
+	data, err := e.upload(weights.store, s, max(batch, evaluationBatch))
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,11 @@ func (m *Model) evaluate(ctx context.Context, count int, index func(k int) int32
 			indices[k] = index(from + min(k, valid-1))
 		}
 		err := guard("evaluate", func() error {
-			outputs, err := m.exec.Call(indexTensor(indices), tensors.FromScalar(int32(valid)))
+			rows, err := m.data.batch(indices)
+			if err != nil {
+				return err
+			}
+			outputs, err := m.exec.Call(rows, tensors.FromScalar(int32(valid)))
 			if err != nil {
 				return err
 			}
@@ -175,9 +181,13 @@ func (m *Model) Quality() *trial.Quality {
 
 // Predictor compiles inference for a batch size. Each call of run classifies the
 // next validation samples, which lie on the device, and returns when the device
-// has finished; after the last sample it begins again.
+// has finished; after the last sample it begins again. Where samples are streamed,
+// it is those in the window again and again: transfer is no part of inference.
 func (m *Model) Predictor(batch int) (run func() error, err error) {
-	count := m.data.count() - m.data.fit
+	first, count := m.data.fit, m.data.count()-m.data.fit
+	if m.data.streamed() {
+		first, count = 0, m.data.rows
+	}
 	if batch < 1 {
 		return nil, fmt.Errorf("batch is %d; it must be at least 1", batch)
 	}
@@ -200,7 +210,7 @@ func (m *Model) Predictor(batch int) (run func() error, err error) {
 	indices := make([]int32, batch)
 	return func() error {
 		for k := range indices {
-			indices[k] = int32(m.data.fit + (next+k)%count)
+			indices[k] = int32(first + (next+k)%count)
 		}
 		next = (next + batch) % count
 		return guard("predict", func() error {
@@ -241,7 +251,7 @@ func (e *Engine) Load(path string, net *arch.Network, set *datasets.Set, precisi
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.newModel(net, s, precision, 0)
+	m, err := e.newModel(net, s, precision, 0, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -87,19 +88,39 @@ func appendTokens(to []byte, tokens []int32) []byte {
 	return to
 }
 
-// resident are samples on the device. A graph reads them as variables that it
-// does not change, so they are never copied or donated.
+// resident are samples on the device: all of them, or, where they are too many for
+// it, a window of as many as a batch needs, which the host fills anew before each
+// batch. A graph reads them as variables that it does not change, so they are never
+// copied or donated.
 type resident struct {
 	*samples
-	stored, classes *model.Variable // [samples*H*W C] uint8 or [samples T] int32; [samples] int32
+	engine          *Engine
+	rows            int             // on the device
+	stored, classes *model.Variable // [rows*H*W C] uint8 or [rows T] int32; [rows] int32
 }
 
-// upload puts the samples on the device.
-func (e *Engine) upload(store *model.Store, s *samples) (*resident, error) {
-	r := &resident{samples: s}
-	err := guard("put the samples on the device", func() error {
-		c := s.shape[len(s.shape)-1]
-		values, err := tensors.FromRaw(e.backend, 0, shapes.Make(s.dtype(), len(s.values)/c/s.dtype().Size(), c), s.values)
+// upload puts the samples on the device; where they are too many for it, a window of
+// so many rows.
+func (e *Engine) upload(store *model.Store, s *samples, window int) (*resident, error) {
+	r := &resident{samples: s, engine: e, rows: s.count()}
+	if e.streams(len(s.values)) {
+		r.rows = min(window, s.count())
+	}
+	err := r.create(store)
+	if errors.Is(err, ErrOutOfMemory) && r.rows > window {
+		r.rows = window
+		err = r.create(store)
+	}
+	if !r.streamed() {
+		s.values = nil // the device has them now
+	}
+	return r, err
+}
+
+// create makes the variables, with the first samples in them.
+func (r *resident) create(store *model.Store) error {
+	return guard("put the samples on the device", func() error {
+		values, classes, err := r.tensors(r.values[:r.rows*r.size()], r.labels[:r.rows])
 		if err != nil {
 			return err
 		}
@@ -107,15 +128,55 @@ func (e *Engine) upload(store *model.Store, s *samples) (*resident, error) {
 			return err
 		}
 		r.stored.SetTrainable(false)
-		r.classes, err = store.CreateVariable("/data/classes", tensors.FromFlatDataAndDimensions(s.labels, s.count()))
-		if err != nil {
+		if r.classes, err = store.CreateVariable("/data/classes", classes); err != nil {
 			return err
 		}
 		r.classes.SetTrainable(false)
 		return nil
 	})
-	s.values = nil // the device has them now
-	return r, err
+}
+
+// streams says whether samples of so many bytes are too many for the device.
+func (e *Engine) streams(bytes int) bool { return e.residentMax > 0 && int64(bytes) > e.residentMax }
+
+func (r *resident) streamed() bool { return r.rows < r.count() }
+
+// size is the number of bytes of a sample.
+func (s *samples) size() int { return int(arch.Shape(s.shape).Size()) * s.dtype().Size() }
+
+// tensors puts samples on the device.
+func (r *resident) tensors(values []byte, labels []int32) (v, classes *tensors.Tensor, err error) {
+	c := r.shape[len(r.shape)-1]
+	v, err = tensors.FromRaw(r.engine.backend, 0, shapes.Make(r.dtype(), len(values)/c/r.dtype().Size(), c), values)
+	return v, indexTensor(labels), err
+}
+
+// batch brings the samples of the given indices to the device, where they are not,
+// and returns the rows [B] int32 that they have there.
+func (r *resident) batch(indices []int32) (*tensors.Tensor, error) {
+	if !r.streamed() {
+		return indexTensor(indices), nil
+	}
+	if len(indices) > r.rows {
+		return nil, fmt.Errorf("a batch of %d is larger than the window of %d samples on the device", len(indices), r.rows)
+	}
+	size := r.size()
+	values, labels, rows := make([]byte, r.rows*size), make([]int32, r.rows), make([]int32, len(indices))
+	for k, i := range indices {
+		copy(values[k*size:], r.values[int(i)*size:(int(i)+1)*size])
+		labels[k], rows[k] = r.labels[i], int32(k)
+	}
+	v, classes, err := r.tensors(values, labels)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.stored.SetValue(v); err != nil {
+		return nil, err
+	}
+	if err := r.classes.SetValue(classes); err != nil {
+		return nil, err
+	}
+	return indexTensor(rows), nil
 }
 
 // labelsOf gathers the labels of the samples [B] int32.
@@ -131,7 +192,7 @@ func (r *resident) plain(indices *Node) *Node {
 		return Gather(values, ExpandAxes(indices, -1))
 	}
 	h, w, c := r.shape[0], r.shape[1], r.shape[2]
-	images := Reshape(values, r.count(), h*w*c)
+	images := Reshape(values, r.rows, h*w*c)
 	x := Gather(images, ExpandAxes(indices, -1))
 	return r.normalise(Reshape(x, -1, h, w, c))
 }

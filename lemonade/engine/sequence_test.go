@@ -192,7 +192,7 @@ func TestTokenDropout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := testEngine(t).upload(weights.store, s)
+	data, err := testEngine(t).upload(weights.store, s, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestTextModel(t *testing.T) {
 	if err := m.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	again, err := testEngine(t).newModel(m.net, order(4000, 500), "", 7)
+	again, err := testEngine(t).newModel(m.net, order(4000, 500), "", 7, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,22 +318,26 @@ func TestTextModel(t *testing.T) {
 	if d := cmp.Diff(m.answers, again.answers); d != "" {
 		t.Errorf("the model that was brought back answers otherwise (-before +after):\n%s", d)
 	}
-	if _, err := testEngine(t).newModel(m.net, &samples{shape: []int{24}, vocabulary: 41, labels: []int32{0}}, "", 1); err == nil || !strings.Contains(err.Error(), "[24] of 40 ids") {
+	if _, err := testEngine(t).newModel(m.net, &samples{shape: []int{24}, vocabulary: 41, labels: []int32{0}}, "", 1, 0); err == nil || !strings.Contains(err.Error(), "[24] of 40 ids") {
 		t.Errorf("another vocabulary: %v", err)
 	}
 }
 
 func learn(t *testing.T, body, precision string) (*Model, time.Duration) {
 	t.Helper()
-	s := order(4000, 500)
-	source := fmt.Sprintf("def network(x, classes):\n    mask = token_mask(x)\n    x = embedding(x, 16)\n    return dense(%s, classes)\n\ndef recipe():\n    return training(learning_rate = 0.01)\n", body)
-	program := parse(t, source, s.reads(), 2)
-	job := Job{Network: program.Network, Recipe: program.Recipe, Epochs: 6, Seed: 1, Precision: precision}
 	began := time.Now()
-	m, err := testEngine(t).train(t.Context(), job, func() (*samples, error) { return s, nil }, nil)
+	m, err := testEngine(t).train(t.Context(), textJob(t, body, precision), func() (*samples, error) { return order(4000, 500), nil }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
 	return m, time.Since(began)
+}
+
+// textJob trains a network of that body on the samples of order.
+func textJob(t *testing.T, body, precision string) Job {
+	t.Helper()
+	source := fmt.Sprintf("def network(x, classes):\n    mask = token_mask(x)\n    x = embedding(x, 16)\n    return dense(%s, classes)\n\ndef recipe():\n    return training(learning_rate = 0.01)\n", body)
+	program := parse(t, source, order(1, 1).reads(), 2)
+	return Job{Network: program.Network, Recipe: program.Recipe, Epochs: 6, Seed: 1, Precision: precision}
 }

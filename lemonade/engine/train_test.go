@@ -175,6 +175,80 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// TestStreamed demands of samples that are too many for the device the weights, the
+// curve and the answers of those that lie there.
+func TestStreamed(t *testing.T) {
+	e := *testEngine(t)
+	if e.gpu {
+		t.Skip("promised on a CPU only")
+	}
+	images, texts := augmentedJob(t, 2), textJob(t, "global_avg_pool(x, mask)", Float32)
+	texts.Recipe.TokenDropout = 0.1
+	for _, c := range []struct {
+		name    string
+		job     Job
+		collect func() (*samples, error)
+	}{
+		{"images", images, func() (*samples, error) { return collect(images.Set, 0) }},
+		{"texts", texts, func() (*samples, error) { return order(4000, 500), nil }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.residentMax = 0
+			whole, err := e.train(t.Context(), c.job, c.collect, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer whole.Close()
+			e.residentMax = 1000
+			part, err := e.train(t.Context(), c.job, c.collect, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer part.Close()
+			if whole.data.streamed() || !part.data.streamed() || part.data.rows >= part.data.fit {
+				t.Fatalf("%d of %d samples are on the device", part.data.rows, part.data.count())
+			}
+			if d := cmp.Diff(values(t, whole), values(t, part)); d != "" {
+				t.Errorf("the weights differ:\n%s", d)
+			}
+			if whole.Accuracy != part.Accuracy || whole.TrainAccuracy != part.TrainAccuracy || whole.Loss != part.Loss || !cmp.Equal(whole.answers, part.answers) {
+				t.Errorf("streamed: accuracy %v and loss %v; on the device: %v, %v", part.Accuracy, part.Loss, whole.Accuracy, whole.Loss)
+			}
+			run, err := part.Predictor(part.data.rows + 7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := run(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestResidentMax(t *testing.T) {
+	for _, c := range []struct {
+		set  string
+		gpu  bool
+		want int64
+		err  bool
+	}{
+		{"", true, 4e9, false},
+		{"", false, 0, false},
+		{"0.5", false, 5e8, false},
+		{"12", true, 12e9, false},
+		{"4 GB", true, 0, true},
+		{"0", true, 0, true},
+		{"-1", true, 0, true},
+		{"NaN", true, 0, true},
+	} {
+		t.Setenv(residentVar, c.set)
+		got, err := residentMax(c.gpu)
+		if got != c.want || (err != nil) != c.err || err != nil && !strings.Contains(err.Error(), residentVar+"="+c.set) {
+			t.Errorf("%s=%q on a GPU %v: %d, %v; want %d", residentVar, c.set, c.gpu, got, err, c.want)
+		}
+	}
+}
+
 // augmentedJob is smallJob with every augmentation, on a set that all of them suit.
 func augmentedJob(t testing.TB, epochs int) Job {
 	job := smallJob(t, epochs)

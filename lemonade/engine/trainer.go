@@ -33,7 +33,7 @@ const averageFloor = 0.05
 
 // newTrainer puts samples, weights and state on the device.
 func (e *Engine) newTrainer(job Job, s *samples) (*trainer, error) {
-	m, err := e.newModel(job.Network, s, job.Precision, job.Seed)
+	m, err := e.newModel(job.Network, s, job.Precision, job.Seed, min(job.Recipe.BatchSize, s.fit))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,11 @@ func (t *trainer) step(indices []int32, step, steps int) error {
 	}
 	n := numbers{learningRate: rate, averageRate: max(averageFloor, 1/float64(step+1)), step: step + 1}
 	return guard(fmt.Sprintf("training step %d", step+1), func() error {
-		outputs, err := t.exec.Call(indexTensor(indices), n.tensor())
+		rows, err := t.data.batch(indices)
+		if err != nil {
+			return err
+		}
+		outputs, err := t.exec.Call(rows, n.tensor())
 		if err != nil {
 			return err
 		}
