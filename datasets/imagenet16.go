@@ -304,7 +304,7 @@ func (d downsampled) readPickle(file io.ReadSeeker, info fs.FileInfo, to io.Writ
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	value, err := unpickle(file)
+	value, err := unpickle(file, info.Size())
 	if err != nil {
 		return unzipped(err)
 	}

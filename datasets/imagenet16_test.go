@@ -131,34 +131,36 @@ func TestPickleRefuses(t *testing.T) {
 	good := python2([]int{1, 2}, make([]byte, 2*768))
 	with := func(old, new string) string { return strings.Replace(string(good), old, new, 1) }
 	for name, c := range map[string]struct{ in, want string }{
-		"another class":      {"\x80\x02ccollections\nOrderedDict\n)R.", "holds no dictionary"},
-		"another function":   {"\x80\x02cbuiltins\neval\nU\x011\x85R.", "out to do harm"},
-		"another object":     {with("cnumpy\ndtype", "cnumpy\nmatrix"), "out to do harm"},
-		"old protocol":       {"(dp0\nS'data'\np1\n.", "is no pickle of the protocols 2 to 5"},
-		"new protocol":       {"\x80\x06}.", "protocol 6"},
-		"persistent":         {"\x80\x02U\x01xQ.", "instruction 0x51"},
-		"a terabyte":         {"\x80\x04\x8e\x00\x00\x00\x00\x00\x01\x00\x00.", "truncated"},
-		"half of 64 bits":    {"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "truncated"},
-		"long frame":         {"\x80\x04\x95\x00\x00\x00\x00\x00\x01\x00\x00.", "truncated"},
-		"long number":        {"\x80\x02\x8a\x09123456789.", "a number of 9 bytes"},
-		"long name":          {"\x80\x02c" + strings.Repeat("x", 300) + "\n", "a name of more than"},
-		"many instructions":  {"\x80\x02" + strings.Repeat("N0", mostInstructions/2) + ".", "instructions"},
-		"empty stack":        {"\x80\x02.", "the stack is empty"},
-		"no end":             {"\x80\x02}", "truncated"},
-		"a list":             {"\x80\x02].", "holds no dictionary"},
-		"no data":            {"\x80\x02}.", `holds no array "data"`},
-		"labels of text":     {with("M\x01\x00M\x02\x00e", "M\x01\x00U\x01xe"), "has a string as the label of image 1"},
-		"label 0":            {with("M\x01\x00M\x02\x00e", "M\x01\x00M\x00\x00e"), "has the label 0 for image 1"},
-		"label 1001":         {with("M\x01\x00M\x02\x00e", "M\x01\x00M\xe9\x03e"), "has the label 1001 for image 1"},
-		"a label too many":   {with("M\x01\x00M\x02\x00e", "M\x01\x00M\x02\x00M\x02\x00e"), "has 2 images and 3 labels"},
-		"columns first":      {with("tb\x89T", "tb\x88T"), "written in a way which cannot be read"},
-		"other numbers":      {with("U\x02u1", "U\x02f4"), `is an array of "f4"`},
-		"shape of more":      {with("M\x02\x00M\x00\x03", "M\x03\x00M\x00\x03"), "has the shape [3 768], but 1536 bytes"},
-		"shape below 0":      {with("M\x02\x00M\x00\x03", "J\xff\xff\xff\xffJ\x00\xfa\xff\xff"), "has the shape"},
-		"images of 8×8":      {string(python2([]int{1, 2}, make([]byte, 2*192))), "images of 192 bytes, 768 belong there"},
-		"unpaired keys":      {"\x80\x02}(U\x01xu.", "is damaged"},
-		"state of something": {"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)RNb.", "written in a way"},
-		"a wide character":   {"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00€U\x06latin1\x86R.", "written in a way"},
+		"another class":       {"\x80\x02ccollections\nOrderedDict\n)R.", "holds no dictionary"},
+		"another function":    {"\x80\x02cbuiltins\neval\nU\x011\x85R.", "out to do harm"},
+		"another object":      {with("cnumpy\ndtype", "cnumpy\nmatrix"), "out to do harm"},
+		"old protocol":        {"(dp0\nS'data'\np1\n.", "is no pickle of the protocols 2 to 5"},
+		"new protocol":        {"\x80\x06}.", "protocol 6"},
+		"persistent":          {"\x80\x02U\x01xQ.", "instruction 0x51"},
+		"a terabyte":          {"\x80\x04\x8e\x00\x00\x00\x00\x00\x01\x00\x00.", "truncated"},
+		"half of 64 bits":     {"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff.", "truncated"},
+		"long frame":          {"\x80\x04\x95\x00\x00\x00\x00\x00\x01\x00\x00.", "truncated"},
+		"long number":         {"\x80\x02\x8a\x09123456789.", "a number of 9 bytes"},
+		"long name":           {"\x80\x02c" + strings.Repeat("x", 300) + "\n", "a name of more than"},
+		"many instructions":   {"\x80\x02" + strings.Repeat("N0", mostInstructions/2) + ".", "instructions"},
+		"empty stack":         {"\x80\x02.", "the stack is empty"},
+		"no end":              {"\x80\x02}", "truncated"},
+		"a list":              {"\x80\x02].", "holds no dictionary"},
+		"no data":             {"\x80\x02}.", `holds no array "data"`},
+		"labels of text":      {with("M\x01\x00M\x02\x00e", "M\x01\x00U\x01xe"), "has a string as the label of image 1"},
+		"label 0":             {with("M\x01\x00M\x02\x00e", "M\x01\x00M\x00\x00e"), "has the label 0 for image 1"},
+		"label 1001":          {with("M\x01\x00M\x02\x00e", "M\x01\x00M\xe9\x03e"), "has the label 1001 for image 1"},
+		"a label too many":    {with("M\x01\x00M\x02\x00e", "M\x01\x00M\x02\x00M\x02\x00e"), "has 2 images and 3 labels"},
+		"columns first":       {with("tb\x89T", "tb\x88T"), "written in a way which cannot be read"},
+		"other numbers":       {with("U\x02u1", "U\x02f4"), `is an array of "f4"`},
+		"shape of more":       {with("M\x02\x00M\x00\x03", "M\x03\x00M\x00\x03"), "has the shape [3 768], but 1536 bytes"},
+		"shape below 0":       {with("M\x02\x00M\x00\x03", "J\xff\xff\xff\xffJ\x00\xfa\xff\xff"), "has the shape"},
+		"images of 8×8":       {string(python2([]int{1, 2}, make([]byte, 2*192))), "images of 192 bytes, 768 belong there"},
+		"unpaired keys":       {"\x80\x02}(U\x01xu.", "is damaged"},
+		"state of something":  {"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)RNb.", "written in a way"},
+		"a text many times":   {"\x80\x02c_codecs\nencode\nq\x00U\xff" + strings.Repeat("x", 255) + "U\x06latin1\x86q\x01" + strings.Repeat("h\x00h\x01R", 3) + ".", "more of its texts than it has bytes"},
+		"an array many times": {"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)Rq\x00(K\x01K\x02\x85cnumpy\ndtype\nU\x02u1\x85R\x89U\xff" + strings.Repeat("x", 255) + "tq\x01b" + strings.Repeat("h\x01b", 3) + ".", "more of its texts than it has bytes"},
+		"a wide character":    {"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00€U\x06latin1\x86R.", "written in a way"},
 	} {
 		path := filepath.Join(t.TempDir(), "val_data")
 		save(t, path, []byte(c.in))
@@ -182,7 +184,7 @@ func FuzzPickle(f *testing.F) {
 		if err := scanPickle(bytes.NewReader(in), int64(len(in))); err != nil {
 			return
 		}
-		value, err := unpickle(bytes.NewReader(in))
+		value, err := unpickle(bytes.NewReader(in), int64(len(in)))
 		if err != nil {
 			if len(err.Error()) > 2000 {
 				t.Errorf("an error of %d bytes", len(err.Error()))

@@ -22,8 +22,8 @@ import (
 // Limits of a pickle.
 const (
 	mostPickle       = 512 << 20 // bytes
-	mostInstructions = 4_000_000
-	mostName         = 256 // bytes of a module or class
+	mostInstructions = 1_000_000 // of about 300 bytes each in memory; a published file has 130,000
+	mostName         = 256       // bytes of a module or class
 )
 
 // operands say how many bytes follow an instruction: so many or, where it is less
@@ -148,15 +148,15 @@ func lineOf(in *bufio.Reader) (int64, error) {
 	return 0, fmt.Errorf("has a name of more than %d characters", mostName)
 }
 
-// unpickle builds the values of a pickle that was scanned.
-func unpickle(r io.Reader) (value any, err error) {
+// unpickle builds the values of a pickle of so many bytes that was scanned.
+func unpickle(r io.Reader, size int64) (value any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("is damaged: %v", p)
 		}
 	}()
 	u := pickle.NewUnpickler(bufio.NewReaderSize(r, 1<<16))
-	u.FindClass = numpyClass
+	u.FindClass = (&copies{left: size}).class
 	value, err = u.Load()
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("is damaged: %.200s", cutOff(err).Error()) // which may quote all that it has read
@@ -164,29 +164,42 @@ func unpickle(r io.Reader) (value any, err error) {
 	return value, err
 }
 
-// numpyClass knows the names that numpy's arrays are pickled with. Of numpy 2 the
-// modules begin with numpy._core.
-func numpyClass(module, name string) (any, error) {
+// copies bounds what is made of the texts and bytes of a pickle: they may be asked for
+// again and again, but no honest file needs one twice.
+type copies struct{ left int64 }
+
+// take holds that so many bytes more may be made.
+func (c *copies) take(n int) error {
+	if c.left -= int64(n); c.left < 0 {
+		return errors.New("makes more of its texts than it has bytes: a file that is out to do harm")
+	}
+	return nil
+}
+
+// class knows the names that numpy's arrays are pickled with. Of numpy 2 the modules
+// begin with numpy._core.
+func (c *copies) class(module, name string) (any, error) {
 	switch module + " " + name {
 	case "numpy ndarray":
 		return arrayClass{}, nil
 	case "numpy dtype":
 		return dtypeClass{}, nil
 	case "numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct":
-		return reconstruct{}, nil
+		return reconstruct{c}, nil
 	case "numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer":
-		return fromBuffer{}, nil
+		return fromBuffer{c}, nil
 	case "_codecs encode":
-		return encode{}, nil
+		return encode{c}, nil
 	}
 	return nil, fmt.Errorf("asks for %.100q of %.100q, which is none of numpy's arrays: another file, or one that is out to do harm", name, module)
 }
 
 // numpyArray is an array whose values are in the order of its axes.
 type numpyArray struct {
-	dtype string // such as u1
-	shape []int
-	raw   []byte
+	dtype  string // such as u1
+	shape  []int
+	raw    []byte
+	copies *copies
 }
 
 // matrix returns the rows and columns of an array of bytes.
@@ -206,9 +219,9 @@ var errArray = errors.New("has an array that is written in a way which cannot be
 type (
 	arrayClass  struct{} // the class itself
 	dtypeClass  struct{}
-	reconstruct struct{} // makes an empty array, which is filled by its state
-	fromBuffer  struct{} // makes an array of protocol 5
-	encode      struct{} // makes bytes of a text, in protocol 2 of Python 3
+	reconstruct struct{ copies *copies } // makes an empty array, which is filled by its state
+	fromBuffer  struct{ copies *copies } // makes an array of protocol 5
+	encode      struct{ copies *copies } // makes bytes of a text, in protocol 2 of Python 3
 )
 
 // numpyType is a dtype. Its state has the order of bytes and the like.
@@ -227,7 +240,7 @@ func (dtypeClass) Call(args ...any) (any, error) {
 	return &numpyType{name}, nil
 }
 
-func (reconstruct) Call(...any) (any, error) { return &numpyArray{}, nil }
+func (r reconstruct) Call(...any) (any, error) { return &numpyArray{copies: r.copies}, nil }
 
 // PySetState takes the version, the shape, the type, whether columns come first, and
 // the bytes.
@@ -242,11 +255,11 @@ func (a *numpyArray) PySetState(state any) error {
 	return a.fill(t.Get(4), t.Get(2), t.Get(1))
 }
 
-func (fromBuffer) Call(args ...any) (any, error) {
+func (f fromBuffer) Call(args ...any) (any, error) {
 	if len(args) != 4 || args[3] != "C" {
 		return nil, errArray
 	}
-	a := &numpyArray{}
+	a := &numpyArray{copies: f.copies}
 	return a, a.fill(args[0], args[1], args[2])
 }
 
@@ -268,6 +281,9 @@ func (a *numpyArray) fill(raw, dtype, shape any) error {
 	case []byte:
 		a.raw = raw
 	case string: // Python 2
+		if err := a.copies.take(len(raw)); err != nil {
+			return err
+		}
 		a.raw = []byte(raw)
 	case *types.ByteArray:
 		a.raw = *raw
@@ -277,13 +293,16 @@ func (a *numpyArray) fill(raw, dtype, shape any) error {
 	return nil
 }
 
-func (encode) Call(args ...any) (any, error) {
+func (e encode) Call(args ...any) (any, error) {
 	if len(args) != 2 || args[1] != "latin1" {
 		return nil, errArray
 	}
 	text, ok := args[0].(string)
 	if !ok {
 		return nil, errArray
+	}
+	if err := e.copies.take(len(text)); err != nil {
+		return nil, err
 	}
 	out := make([]byte, 0, len(text))
 	for _, r := range text {
