@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -103,7 +104,7 @@ type resident struct {
 // so many rows.
 func (e *Engine) upload(store *model.Store, s *samples, window int) (*resident, error) {
 	r := &resident{samples: s, engine: e, rows: s.count()}
-	if e.streams(len(s.values)) {
+	if e.streams(len(s.values), s.pixels()) {
 		r.rows = min(window, s.count())
 	}
 	err := r.create(store)
@@ -136,8 +137,19 @@ func (r *resident) create(store *model.Store) error {
 	})
 }
 
-// streams says whether samples of so many bytes are too many for the device.
-func (e *Engine) streams(bytes int) bool { return e.residentMax > 0 && int64(bytes) > e.residentMax }
+// streams says whether samples of so many bytes and pixels are too many for the device:
+// for its memory, or for the 32 bits in which [resident.augmented] counts pixels.
+func (e *Engine) streams(bytes, pixels int) bool {
+	return e.residentMax > 0 && int64(bytes) > e.residentMax || pixels > math.MaxInt32
+}
+
+// pixels counts those of all images, and the tokens of all texts.
+func (s *samples) pixels() int {
+	if s.vocabulary > 0 {
+		return s.count() * s.shape[0]
+	}
+	return s.count() * s.shape[0] * s.shape[1]
+}
 
 func (r *resident) streamed() bool { return r.rows < r.count() }
 

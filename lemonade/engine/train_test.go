@@ -225,6 +225,28 @@ func TestStreamed(t *testing.T) {
 	}
 }
 
+// TestStreams: the places of pixels are counted in 32 bits, which 8,192 images
+// of 512×512 exceed, whatever memory there is.
+func TestStreams(t *testing.T) {
+	for _, c := range []struct {
+		residentMax int64
+		shape       []int
+		count       int
+		want        bool
+	}{
+		{0, []int{512, 512, 1}, 8191, false},
+		{0, []int{512, 512, 1}, 8192, true},
+		{0, []int{512, 512, 3}, 8192, true},
+		{100, []int{10, 10, 1}, 1, false},
+		{100, []int{10, 10, 1}, 2, true},
+	} {
+		s := &samples{shape: c.shape, labels: make([]int32, c.count)}
+		if got := (&Engine{residentMax: c.residentMax}).streams(s.count()*s.size(), s.pixels()); got != c.want {
+			t.Errorf("%d images %v with a limit of %d bytes: %v", c.count, c.shape, c.residentMax, got)
+		}
+	}
+}
+
 func TestResidentMax(t *testing.T) {
 	for _, c := range []struct {
 		set  string
