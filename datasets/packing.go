@@ -40,6 +40,9 @@ func (c *collection) made(pictures []picture) string {
 	sum := sha256.New()
 	fmt.Fprintln(sum, packVersion, splitVersion, c.form, c.tests, c.checks, c.info.Published, c.info.Augment)
 	fmt.Fprintf(sum, "%q\n", c.info.ClassNames)
+	if c.published { // which copy it is of is kept in the file
+		fmt.Fprintf(sum, "%q\n", c.notes)
+	}
 	for _, p := range pictures {
 		fmt.Fprintln(sum, p.Sum, p.label, p.part)
 	}

@@ -269,6 +269,25 @@ func TestPublishedPixels(t *testing.T) {
 	}
 }
 
+// TestOfficialAfterwards: a zip that was not the official one is not said to be the one
+// that takes its place, though its pictures are the same.
+func TestOfficialAfterwards(t *testing.T) {
+	s, p := littleEuroSAT(t, true), testPrep(t)
+	other, err := s.prepare(p)
+	if err != nil || len(other.Notes) != 1 {
+		t.Fatalf("notes %q, %v", other.Notes, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(os.Getenv(Env), s.zip()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.archive = archiveOf(s.zip(), raw)
+	official, err := s.prepare(p)
+	if err != nil || len(official.Notes) > 0 || official.Fingerprint != other.Fingerprint {
+		t.Errorf("notes %q, fingerprints %s and %s, %v", official.Notes, other.Fingerprint, official.Fingerprint, err)
+	}
+}
+
 // TestZipRefuses feeds zips that are out to do harm, or are just wrong.
 func TestZipRefuses(t *testing.T) {
 	s := euroSAT.of(10, 10, 10, 10, 10, 10, 10, 10, 10, 10)
