@@ -144,11 +144,7 @@ func (b batches) verify(p prep, dir string, other func() hash.Hash) (sums, error
 		return sums{}, err
 	}
 	out := sums{records: records, sha256: make([]string, len(b.files)), other: make([]string, len(b.files))}
-	short := b.shortfall(records)
-	if short.partial() && b.divided != nil {
-		return sums{}, fmt.Errorf("%s: %w; the %s counts all samples: use %s without it", dir, short, b.divided.title, kindOf(b.info.Name))
-	}
-	if out.notes, err = p.accept(short); err != nil {
+	if out.notes, err = b.accept(p, records); err != nil {
 		return sums{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	var g errgroup.Group
@@ -230,6 +226,15 @@ func (b batches) shortfall(records []int) *shortfall {
 	return s
 }
 
+// accept is that of prep, for files of so many records.
+func (b batches) accept(p prep, records []int) (notes []string, err error) {
+	short := b.shortfall(records)
+	if short.partial() && b.divided != nil {
+		return nil, fmt.Errorf("%w; the %s counts all samples: use %s without it", short, b.divided.title, kindOf(b.info.Name))
+	}
+	return p.accept(short)
+}
+
 // infoOf describes a copy with so many records in its files.
 func (b batches) infoOf(records []int) Info {
 	if b.divided != nil { // then it is whole
@@ -282,8 +287,8 @@ func (b batches) load(ref Ref) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s := b.shortfall(records); s.partial() && (ref.Fingerprint == "" || b.divided != nil) {
-		return nil, fmt.Errorf("%s: %w", ref.Dir, s)
+	if _, err := b.accept(prep{partial: ref.Fingerprint != ""}, records); err != nil {
+		return nil, fmt.Errorf("%s: %w", ref.Dir, err)
 	}
 	geo := b.geometry()
 	last := len(b.files) - 1

@@ -285,7 +285,7 @@ func (s idxSet) load(ref Ref) (*Set, error) {
 	case err != nil:
 		return nil, err
 	case short.partial() && ref.Fingerprint == "": // nobody accepted it
-		return nil, fmt.Errorf("%s: %w", ref.Dir, short)
+		return nil, fmt.Errorf("%s: %w", ref.Dir, prep{}.refuse(short))
 	}
 	set.Info, set.content = s.info.scaled(samples[0], samples[2]), contentOf(s.info.Name, sums)
 	return set, nil
