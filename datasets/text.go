@@ -227,13 +227,16 @@ func (t texts) readSheet(ctx context.Context, c *corpus, tell func(done, total i
 	}
 	sum, count := sha256.New(), &counter{}
 	from := io.TeeReader(file, io.MultiWriter(sum, count))
-	o := t.options
+	o, told := t.options, int64(0)
 	reader := sheetReader{[]string{o.Text, o.Label, o.Split}, o.Header}
 	err = reader.read(from, func(line int, text, label, split string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		tell(count.n, info.Size())
+		if count.n > told { // many lines come in one piece
+			told = count.n
+			tell(told, info.Size())
+		}
 		where := fmt.Sprintf("line %d", line)
 		in, ok := partNames[strings.ToLower(split)]
 		switch {

@@ -399,3 +399,12 @@ func FuzzTextSpec(f *testing.F) {
 		}
 	})
 }
+
+// TestTextProgress: many lines that are read in one piece are told of once.
+func TestTextProgress(t *testing.T) {
+	name, told := textsOf(t, sheetOf(t, 400, "text,label\n"), TextOptions{}), []int64{}
+	_, err := Prepare(t.Context(), name, Options{Cache: t.TempDir(), Progress: func(done, _ int64, _ string) { told = append(told, done) }})
+	if err != nil || len(told) == 0 || len(told) > 3 {
+		t.Errorf("told of %d, %v", told, err)
+	}
+}
