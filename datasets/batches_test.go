@@ -71,7 +71,21 @@ func pack(t *testing.T, members []member) ([]byte, archive) {
 	t.Helper()
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)
-	w := tar.NewWriter(z)
+	if _, err := z.Write(tapeOf(t, members)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	return buf.Bytes(), archive{sha256: hex.EncodeToString(sum[:]), size: int64(buf.Len())}
+}
+
+// tapeOf makes a tar.
+func tapeOf(t testing.TB, members []member) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
 	for _, m := range members {
 		h := &tar.Header{Name: m.name, Mode: 0o644, Size: int64(len(m.content)), Typeflag: m.kind}
 		switch m.kind {
@@ -90,11 +104,7 @@ func pack(t *testing.T, members []member) ([]byte, archive) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(buf.Bytes())
-	return buf.Bytes(), archive{sha256: hex.EncodeToString(sum[:]), size: int64(buf.Len())}
+	return buf.Bytes()
 }
 
 // members lists the files of b as the official archive has them.
@@ -251,4 +261,37 @@ func TestPartialCopy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzUnpack: whatever the tape, nothing but the wanted files is written, of no more bytes
+// than they may have.
+func FuzzUnpack(f *testing.F) {
+	for _, m := range [][]member{
+		{{name: "b/a.bin", content: []byte("12")}, {name: "b/readme", content: []byte("x")}},
+		{{name: "b/../../evil", content: []byte("x")}},
+		{{name: "b/a.bin", kind: tar.TypeSymlink}, {name: "b/a.bin", content: []byte("123456789")}},
+	} {
+		f.Add(tapeOf(f, m))
+	}
+	f.Fuzz(func(t *testing.T, tape []byte) {
+		p := testPrep(t)
+		dir := filepath.Join(p.cache, "to")
+		put(t, p.cache, map[string][]byte{"a.tar.gz": zipped(tape)})
+		put(t, dir, nil)
+		err := unpack(p, filepath.Join(p.cache, "a.tar.gz"), dir, "b", map[string]int64{"a.bin": 8})
+		written := 0
+		walk := filepath.Walk(p.cache, func(name string, info os.FileInfo, err error) error {
+			switch {
+			case err != nil || info.IsDir() || name == filepath.Join(p.cache, "a.tar.gz"):
+			case name != filepath.Join(dir, "a.bin") || !info.Mode().IsRegular() || info.Size() > 8:
+				t.Errorf("it wrote %s of %d bytes", name, info.Size())
+			default:
+				written++
+			}
+			return err
+		})
+		if walk != nil || err == nil && written != 1 {
+			t.Errorf("%d files, %v, %v", written, walk, err)
+		}
+	})
 }

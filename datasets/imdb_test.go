@@ -252,3 +252,40 @@ func TestIMDb(t *testing.T) {
 		t.Errorf("of the reviews with the word worst %d are positive and %d negative", good, bad)
 	}
 }
+
+// FuzzReviews: whatever the tape, its reader returns an error or reviews of the four
+// folders, no more than it has.
+func FuzzReviews(f *testing.F) {
+	for _, m := range [][]member{
+		members(map[string][]byte{"train/pos/0_7.txt": []byte("good"), "test/neg/1_4.txt": []byte("bad")}),
+		{{name: "../evil", content: []byte("x")}},
+		{{name: "aclImdb/train/pos/7_7.txt", kind: tar.TypeSymlink}, {name: "aclImdb/train/pos/99_1.txt", content: []byte("x")}},
+	} {
+		f.Add(tapeOf(f, m))
+	}
+	f.Fuzz(func(t *testing.T, tape []byte) {
+		raw := zipped(tape)
+		name := filepath.Join(t.TempDir(), "a.tar.gz")
+		save(t, name, raw)
+		a := archiveOf("a.tar.gz", raw)
+		m := imdb{archive: &a}
+		c := m.corpus()
+		if m.readArchive(t.Context(), c, name, func(int64) {}) != nil {
+			return
+		}
+		words := 0
+		for _, p := range c.texts {
+			words += len(p.tokens)
+			known := false
+			for _, f := range imdbTree {
+				known = known || f.in == p.part && f.class == p.class && strings.HasPrefix(p.where, f.split+"/"+f.folder+"/")
+			}
+			if !known {
+				t.Errorf("%+v", p)
+			}
+		}
+		if words > len(tape) {
+			t.Errorf("%d words of %d bytes", words, len(tape))
+		}
+	})
+}
