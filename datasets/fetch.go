@@ -92,6 +92,8 @@ func fetchOnce(p prep, a archive, out *os.File, offset int64) error {
 	if err != nil {
 		return final("%w", err)
 	}
+	// As it lies there: a server may call a .gz file an encoding, which would be undone.
+	req.Header.Set("Accept-Encoding", "identity")
 	if offset > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}

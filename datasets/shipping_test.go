@@ -99,6 +99,10 @@ func TestShipping(t *testing.T) {
 						time.Sleep(fetchStall / 4)
 					}
 				}, nil, ""},
+				"calls the file an encoding": {func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Encoding", "gzip")
+					whole(raw)(w, r)
+				}, nil, ""},
 				"is busy at first": {func(w http.ResponseWriter, r *http.Request) {
 					if flaky.Add(1) < 3 {
 						w.WriteHeader(http.StatusTooManyRequests)
