@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,6 +75,9 @@ func Prepare(ctx context.Context, name string, opts Options) (Ref, error) {
 	ref, err := s.prepare(p)
 	if err == nil && ref.Info.Name == "" {
 		ref.Info, err = s.describe()
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = ctx.Err() // there is nothing to mend
 	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("datasets: %s: %w", name, err)

@@ -3,6 +3,8 @@ package datasets
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -285,6 +287,25 @@ func TestOfficialAfterwards(t *testing.T) {
 	official, err := s.prepare(p)
 	if err != nil || len(official.Notes) > 0 || official.Fingerprint != other.Fingerprint {
 		t.Errorf("notes %q, fingerprints %s and %s, %v", official.Notes, other.Fingerprint, official.Fingerprint, err)
+	}
+}
+
+// TestInterrupted: nothing is left of a packing that is broken off, and no mend is named.
+func TestInterrupted(t *testing.T) {
+	name, cache := register(t, littleEuroSAT(t, true)), t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Prepare(ctx, name, Options{Cache: cache, Progress: func(_, _ int64, what string) {
+		if what == "packing the pictures" {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "put a good copy") {
+		t.Error(err)
+	}
+	for _, ending := range []string{packSuffix, ".part"} {
+		if left, _ := filepath.Glob(filepath.Join(cache, "packed", "*"+ending)); len(left) > 0 {
+			t.Errorf("left in the cache: %q", left)
+		}
 	}
 }
 
