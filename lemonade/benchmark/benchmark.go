@@ -41,6 +41,7 @@ import (
 // Options say what is compared. Zero values take their defaults.
 type Options struct {
 	Data         string  // name of the data set; needed
+	Partial      bool    // take a copy of Data that has fewer samples than were published, and mark the report
 	Arms         []Arm   // needed; the order of the report
 	Seeds        []int64 // one study of each arm per seed; default 1 to 6
 	Trials       int     // per study; default 12
@@ -108,7 +109,7 @@ func (o Options) complete() (Options, error) {
 func (o Options) study(a Arm, seed int64) lemonade.Options {
 	noLag := 0
 	return lemonade.Options{
-		Data: o.Data, Proposer: a.Proposer, Prefer: "none", Wants: wants, Axes: axes,
+		Data: o.Data, Partial: o.Partial, Proposer: a.Proposer, Prefer: "none", Wants: wants, Axes: axes,
 		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Seed: seed, Recipe: o.Recipe, Without: a.without(), Lag: &noLag,
 		Dir: o.Dir, LLM: o.LLM, Log: o.Log,
 	}

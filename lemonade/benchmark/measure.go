@@ -22,6 +22,7 @@ import (
 // MeasureOptions say what [Measure] measures. Zero values take their defaults.
 type MeasureOptions struct {
 	Data    string        // name of the data set; needed
+	Partial bool          // take a copy of Data that has fewer samples than were published, and mark the report
 	Times   int           // runs of each network; default 10
 	Profile time.Duration // budget of the measurement of inference in each run; default the profiler's own
 	Log     func(string)  // told about each run that ended, and about long steps
@@ -61,6 +62,14 @@ const chain = `def network(x, classes):
     return dense(global_avg_pool(x), classes)
 `
 
+// textChain is chain for texts.
+const textChain = `def network(x, classes):
+    x = embedding(x, 64)
+    for i in range(%d):
+        x = relu(batch_norm(conv1d(x, 64, kernel = 3)))
+    return dense(global_avg_pool(x), classes)
+`
+
 // pair returns the two networks that [Measure] holds against each other, for
 // samples of that data set: a chain of convolutions and one of twice as many. The
 // first and the last layer, which both have once, are less than two per cent of the work.
@@ -71,6 +80,9 @@ func pair(info datasets.Info) (single, double MeasuredNetwork, err error) {
 		blocks int
 	}{{&single, "single", 4}, {&double, "double", 8}} {
 		source := fmt.Sprintf(chain, n.blocks)
+		if info.Vocabulary > 0 {
+			source = fmt.Sprintf(textChain, n.blocks)
+		}
 		p, err := arch.Parse(source, arch.InputOf(info.Shape, info.Vocabulary), len(info.ClassNames))
 		if err != nil {
 			return single, double, fmt.Errorf("the %s network: %w", n.name, err)
@@ -125,7 +137,7 @@ func prepare(ctx context.Context, o MeasureOptions) (datasets.Ref, error) {
 		return datasets.Ref{}, err
 	}
 	told := time.Time{}
-	ref, err := datasets.Prepare(ctx, o.Data, datasets.Options{Cache: filepath.Join(dir, "data"), Progress: func(done, total int64, what string) {
+	ref, err := datasets.Prepare(ctx, o.Data, datasets.Options{Cache: filepath.Join(dir, "data"), Partial: o.Partial, Progress: func(done, total int64, what string) {
 		if time.Since(told) > time.Second {
 			told = time.Now()
 			o.Log(fmt.Sprintf("%s: %d of %d MB", what, done/1e6, total/1e6))
@@ -144,7 +156,7 @@ func measure(ctx context.Context, o MeasureOptions, info datasets.Info, e evalua
 		return MeasureReport{}, err
 	}
 	about := e.Describe()
-	r := MeasureReport{Data: o.Data, Times: o.Times, Profile: o.Profile.Seconds(), Device: about.Device, Engine: about.Engine}
+	r := MeasureReport{Data: o.Data, Partial: info.Partial(), Times: o.Times, Profile: o.Profile.Seconds(), Device: about.Device, Engine: about.Engine}
 	run := func(n *MeasuredNetwork) error {
 		job.Network, job.Recipe = n.program.Network, n.program.Recipe
 		result, err := e.Evaluate(ctx, job, nil)

@@ -16,8 +16,9 @@ import (
 // MeasureReport tells how repeatable the measurements of a machine are.
 type MeasureReport struct {
 	Data     string            `json:"data"`
-	Times    int               `json:"times"`           // runs of each network, when all are through
-	Profile  float64           `json:"profile_seconds"` // budget of the measurement of inference; 0 is the profiler's own
+	Partial  string            `json:"partial,omitempty"` // the mark of a partial copy, as in [datasets.Info.Partial]
+	Times    int               `json:"times"`             // runs of each network, when all are through
+	Profile  float64           `json:"profile_seconds"`   // budget of the measurement of inference; 0 is the profiler's own
 	Device   string            `json:"device"`
 	Engine   string            `json:"engine"`
 	Load     *float64          `json:"load"`     // average over the minute before the first run; null where unknown
@@ -170,7 +171,7 @@ func (r MeasureReport) Write(w io.Writer, markdown bool) error {
 single: %s multiply-accumulates; double: %s, %.2f times as many.
 varies: sample standard deviation of the runs / their mean. claims: median of the spreads that single runs gave / the mean.
 
-`, r.Data, done, r.Device, r.Engine, load, objective.Format(trial.MACs, float64(single.MACs)), objective.Format(trial.MACs, float64(double.MACs)),
+`, marked(r.Data, r.Partial), done, r.Device, r.Engine, load, objective.Format(trial.MACs, float64(single.MACs)), objective.Format(trial.MACs, float64(double.MACs)),
 		float64(double.MACs)/float64(single.MACs))
 	if err == nil {
 		err = writeGrid(w, r.repeats(), markdown)

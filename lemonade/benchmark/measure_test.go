@@ -28,12 +28,18 @@ func TestPair(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		pixels := int64(info.Shape[0] * info.Shape[1])
-		if info.Shape[0] > 16 {
-			pixels /= 4
+		var first, block int64 // the first layer's work, and that of each block
+		if info.Vocabulary > 0 {
+			block = int64(info.Shape[0]) * 3 * 64 * 64
+		} else {
+			pixels := int64(info.Shape[0] * info.Shape[1])
+			if info.Shape[0] > 16 {
+				pixels /= 4
+			}
+			first, block = pixels*9*64*int64(info.Shape[2]), pixels*9*64*64
 		}
-		want := pixels*9*64*int64(info.Shape[2]+4*64) + 64*int64(len(info.ClassNames))
-		if single.MACs != want || double.MACs != want+4*pixels*9*64*64 {
+		want := first + 4*block + 64*int64(len(info.ClassNames))
+		if single.MACs != want || double.MACs != want+4*block {
 			t.Errorf("%s: %d and %d multiply-accumulates, want %d and four blocks more", name, single.MACs, double.MACs, want)
 		}
 	}

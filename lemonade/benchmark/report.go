@@ -18,7 +18,8 @@ import (
 // Report is a comparison as far as it has come.
 type Report struct {
 	Data        string       `json:"data"`
-	Trials      int          `json:"trials"` // of each study, when it is through
+	Partial     string       `json:"partial,omitempty"` // the mark of a partial copy, as in [datasets.Info.Partial]
+	Trials      int          `json:"trials"`            // of each study, when it is through
 	Budget      Budget       `json:"budget"`
 	Seeds       []int64      `json:"seeds"`
 	Statistics  []Statistic  `json:"statistics"`
@@ -89,6 +90,7 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	var budget *Budget
+	partial := ""
 	models := map[Arm][]string{}
 	samples := map[Arm][]sample{} // by seed
 	for _, a := range o.Arms {
@@ -105,12 +107,13 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 			var stored struct {
 				Budget
 				Model string
+				Info  datasets.Info
 			}
 			if err := json.Unmarshal(study.Options, &stored); err != nil {
 				return Report{}, fmt.Errorf("study %q: its stored options: %w", name, err)
 			}
 			if budget == nil {
-				budget = &stored.Budget
+				budget, partial = &stored.Budget, stored.Info.Partial()
 			} else if *budget != stored.Budget {
 				return Report{}, fmt.Errorf("study %q was trained with %+v, others with %+v: they do not compare", name, stored.Budget, *budget)
 			}
@@ -133,7 +136,7 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 		}
 	}
 	r := summary(o, samples)
-	r.Budget = *budget
+	r.Budget, r.Partial = *budget, partial
 	for i, a := range o.Arms {
 		r.Arms[i].Models = models[a]
 	}

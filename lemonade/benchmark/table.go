@@ -11,6 +11,14 @@ import (
 	"text/tabwriter"
 )
 
+// marked is a data set's name with its mark.
+func marked(data, partial string) string {
+	if partial == "" {
+		return data
+	}
+	return data + " (" + partial + ")"
+}
+
 // Write prints the report as aligned text, or as Markdown.
 func (r Report) Write(w io.Writer, markdown bool) error {
 	samples := "all training samples"
@@ -18,7 +26,7 @@ func (r Report) Write(w io.Writer, markdown bool) error {
 		samples = fmt.Sprintf("%d training samples", n)
 	}
 	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials, %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
-		r.Data, r.Trials, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
+		marked(r.Data, r.Partial), r.Trials, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
 	tables := [][][]string{r.values()}
 	for _, b := range baselines {
 		if grid := r.comparisons(b.String()); len(grid) > 1 {

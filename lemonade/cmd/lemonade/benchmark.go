@@ -69,6 +69,7 @@ multiply-accumulates, neither of which depends on the load of the machine.`, par
 	}
 	f := c.Flags()
 	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
+	f.BoolVar(&o.Partial, "partial", false, partialUsage)
 	f.StringSliceVar(&arms, "arms", []string{"random", "rulebook"}, "what is compared: PROPOSER or PROPOSER-PART, with commas between")
 	f.StringVar(&seeds, "seeds", "6", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
 	f.IntVar(&o.Trials, "trials", 12, "trials of each study in total")
@@ -80,6 +81,8 @@ multiply-accumulates, neither of which depends on the load of the machine.`, par
 	f.BoolVar(&only, "report-only", false, "run nothing, report on what is there")
 	return c
 }
+
+const partialUsage = "take a copy of the data set that has fewer samples than were published, and mark the report"
 
 // showBenchmark says what is made of the report.
 type showBenchmark struct {
@@ -154,6 +157,7 @@ Whatever else runs on the machine disturbs it, as it disturbs a study.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
+	f.BoolVar(&o.Partial, "partial", false, partialUsage)
 	f.IntVar(&o.Times, "times", 10, "runs of each of the two networks")
 	f.DurationVar(&o.Profile, "profile", 0, "time for the measurement of inference in each run (default as in a study)")
 	show.flags(f)
