@@ -60,10 +60,10 @@ func (r *runner) prepared(ctx context.Context, id int) (trial.Trial, error) {
 }
 
 func (r *runner) round(id int) *round {
-	trials := r.Trials()
+	past := r.past()
 	seen := max(0, id-1-r.settings.Lag)
-	d := &round{runner: r, history: trials[:min(seen, len(trials))], objective: r.objective}
-	d.Trial, _ = trials.ByID(id)
+	d := &round{runner: r, history: past[:min(seen, len(past))], objective: r.objective}
+	d.Trial = r.current(id)
 	d.ID = id
 	return d
 }
@@ -124,8 +124,11 @@ const learned = 3
 // next then: changed a little at a time, a network that does not learn was seen to
 // keep a search at the bottom for all its rounds.
 func (d *round) badStart() bool {
+	if d.fallback == nil || d.settings.Model == "" {
+		return false
+	}
 	complete := d.history.Complete()
-	if d.fallback == nil || d.settings.Model == "" || len(complete) == 0 {
+	if len(complete) == 0 {
 		return false
 	}
 	chance := 1 / float64(len(d.info.ClassNames))

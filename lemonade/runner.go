@@ -208,17 +208,13 @@ func (r *runner) emit(e Event) {
 
 // undone is the id of the first trial that has not ended, or of the next one.
 func (r *runner) undone() int {
-	trials := r.Trials()
-	if i := slices.IndexFunc(trials, func(t trial.Trial) bool { return !t.State.Done() }); i >= 0 {
-		return trials[i].ID
-	}
-	return len(trials) + 1
+	return len(r.past()) + 1
 }
 
 // finished reports whether the run has what was asked for.
 func (r *runner) finished() bool {
-	trials := r.Trials()
-	if r.undone() <= len(trials) {
+	trials := r.past()
+	if r.current(len(trials)+1).ID > 0 {
 		return false // the interrupted trial comes first
 	}
 	if len(trials) >= r.run.Trials {
@@ -229,8 +225,8 @@ func (r *runner) finished() bool {
 	}
 	if r.run.Stop.Energy > 0 {
 		kWh := 0.0
-		for _, t := range trials {
-			kWh += t.Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+		for i := range trials {
+			kWh += trials[i].Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
 		}
 		if kWh >= r.run.Stop.Energy {
 			return true
@@ -271,12 +267,9 @@ func (r *runner) known(p *arch.Program) int {
 	if err != nil {
 		return 0
 	}
-	for _, t := range r.Trials() {
-		if t.Key == key {
-			return t.ID
-		}
-	}
-	return 0
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.keys[key]
 }
 
 func (r *runner) job(p *arch.Program) trial.Job {
@@ -303,8 +296,9 @@ func (r *runner) save(ctx context.Context, t trial.Trial) error {
 
 // keepFront deletes the weights of the trials that are not on the front.
 func (r *runner) keepFront(ctx context.Context) error {
-	front := r.Front().IDs
-	for _, t := range r.Trials() {
+	trials := r.past()
+	front := r.Objective().Front(trials)
+	for _, t := range trials {
 		if t.Weights == "" || slices.Contains(front, t.ID) {
 			continue
 		}

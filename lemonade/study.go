@@ -33,6 +33,8 @@ type Study struct {
 	mu        sync.Mutex          // a running study may prepare a trial while it trains another, and be looked at
 	objective objective.Objective // only the goroutine that runs the study writes it, so that it alone may read it without mu
 	trials    trial.History
+	settled   int            // how many trials, from the first, have ended: those are replaced, never written to
+	keys      map[string]int // the first trial of each trial key
 }
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
@@ -245,8 +247,11 @@ func (s *Study) Refresh(ctx context.Context) error {
 	}
 	trials, err := s.store.Trials(ctx, s.name)
 	s.mu.Lock()
-	s.objective, s.trials = o, trials
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.objective, s.trials, s.settled, s.keys = o, nil, 0, map[string]int{}
+	for _, t := range trials {
+		s.set(t)
+	}
 	return err
 }
 
@@ -261,10 +266,46 @@ func (s *Study) Trials() trial.History {
 func (s *Study) put(t trial.Trial) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.ID > len(s.trials) {
+	s.set(t)
+}
+
+// set is put for a caller that holds mu.
+func (s *Study) set(t trial.Trial) {
+	i := t.ID - 1
+	switch {
+	case i >= len(s.trials):
 		s.trials = append(s.trials, t)
+	case i < s.settled: // others may be reading it
+		s.trials = slices.Clone(s.trials)
+		fallthrough
+	default:
+		s.trials[i] = t
 	}
-	s.trials[t.ID-1] = t
+	if !t.State.Done() {
+		s.settled = min(s.settled, i)
+	}
+	for s.settled < len(s.trials) && s.trials[s.settled].State.Done() {
+		s.settled++
+	}
+	if id, ok := s.keys[t.Key]; t.Key != "" && (!ok || t.ID < id) {
+		s.keys[t.Key] = t.ID
+	}
+}
+
+// past are the trials up to the first one that has not ended. They are not to be
+// written to.
+func (s *Study) past() trial.History {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trials[:s.settled:s.settled]
+}
+
+// current returns the trial of that id as it stands.
+func (s *Study) current(id int) trial.Trial {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, _ := s.trials.ByID(id)
+	return t
 }
 
 // Hypervolume is the share of the reference box that the front dominates, 0..1.

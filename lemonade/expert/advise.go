@@ -57,23 +57,18 @@ type objection struct {
 // Advise derives the commands of the next round. An error names the rule whose
 // condition could not be evaluated.
 func (b *RuleBook) Advise(in Input) (Advice, error) {
-	var past trial.History
-	for _, t := range in.History {
-		if t.State.Done() && (in.Trial == 0 || t.ID < in.Trial) {
-			past = append(past, t)
-		}
-	}
+	s := newSearch(in, in.before())
 	var niche *trial.Niche
-	var candidates []trial.Trial
-	if complete := past.Complete(); len(complete) > 0 {
-		niche = pickNiche(in, complete)
-		candidates = parents(in, past, niche)
+	var candidates []*trial.Trial
+	if len(s.complete) > 0 {
+		niche = pickNiche(in, s.complete)
+		candidates = parents(s, niche)
 	} else {
-		candidates = overLimit(past)
+		candidates = overLimit(s.past)
 	}
 	var first Advice
 	for i, parent := range candidates {
-		advice, deadEnd, err := b.adviseOn(newSituation(in, past, parent, niche))
+		advice, deadEnd, err := b.adviseOn(newSituation(s, *parent, niche))
 		if err != nil {
 			return Advice{}, err
 		}
@@ -85,6 +80,23 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 		}
 	}
 	return first, nil // all of them are dead ends: as good as any
+}
+
+// before are the rounds that finished before the one that advice is for.
+func (in Input) before() trial.History {
+	counts := func(t *trial.Trial) bool { return t.State.Done() && (in.Trial == 0 || t.ID < in.Trial) }
+	for i := range in.History {
+		if !counts(&in.History[i]) {
+			past := slices.Clone(in.History[:i])
+			for ; i < len(in.History); i++ {
+				if counts(&in.History[i]) {
+					past = append(past, in.History[i])
+				}
+			}
+			return past
+		}
+	}
+	return in.History
 }
 
 // adviseOn derives the commands for one parent. It is a dead end where rules ask

@@ -162,7 +162,7 @@ rules:
 		in.Trial += in.Trial % 2 // an even round: the best trial is the parent
 		if name == "helped lately" {
 			parent, _ := in.History.ByID(1)
-			if _, _, stale := newSituation(in, in.History, parent, nil).experience("ACL"); stale != "" {
+			if _, _, stale := newSituation(newSearch(in, in.History), parent, nil).experience("ACL"); stale != "" {
 				t.Errorf("%s: %s", name, stale)
 			}
 			continue
@@ -214,7 +214,7 @@ func TestTrainAccuracyFromTheCurve(t *testing.T) {
 	delete(s.first.Metrics, trial.TrainAccuracy)
 	s.first.Curve[1].TrainAccuracy = 0.9
 	in := s.input(t)
-	if got := variableByName["gap"].value(newSituation(in, in.History, in.History[0], nil)); fmt.Sprintf("%.3f", got) != "0.300" {
+	if got := variableByName["gap"].value(newSituation(newSearch(in, in.History), in.History[0], nil)); fmt.Sprintf("%.3f", got) != "0.300" {
 		t.Errorf("gap %v", got)
 	}
 	if _, written := in.History[0].Metrics[trial.TrainAccuracy]; written {

@@ -2,7 +2,6 @@ package expert
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -12,21 +11,17 @@ import (
 // on this parent led to no trial of higher effectiveness; a round that gave no
 // network, after all repairs, is such a use. Ours.
 func (s *situation) experience(code string) (uses, tried int, stale string) {
-	var last []trial.Trial // uses on this parent, the latest last
-	for _, t := range s.past {
-		if !slices.ContainsFunc(t.Commands, func(c trial.Command) bool { return c.Code == code }) || blameless(t) {
-			continue
-		}
-		uses++
-		if t.Parent == s.parent.ID {
-			last = append(last, t)
+	var last []int // places of the uses on this parent, the latest last
+	for _, i := range s.children[s.parent.ID] {
+		if has(s.past[i].Commands, code) {
+			last = append(last, i)
 		}
 	}
-	tried = len(last)
+	uses, tried = s.search.uses[code], len(last)
 	if tried < 2 {
 		return uses, tried, ""
 	}
-	a, b := last[tried-2], last[tried-1]
+	a, b := &s.past[last[tried-2]], &s.past[last[tried-1]]
 	if s.improved(a) || s.improved(b) {
 		return uses, tried, ""
 	}
@@ -36,13 +31,13 @@ func (s *situation) experience(code string) (uses, tried int, stale string) {
 
 // blameless reports whether a round ended for a reason that has nothing to do with
 // its network.
-func blameless(t trial.Trial) bool {
+func blameless(t *trial.Trial) bool {
 	kind, _, _ := strings.Cut(t.Reason, ":")
 	return t.State == trial.Failed && (kind == trial.Interrupted || kind == trial.BadData)
 }
 
 // outcome says how a round that did not improve on its parent ended.
-func outcome(t trial.Trial) string {
+func outcome(t *trial.Trial) string {
 	switch t.State {
 	case trial.Complete:
 		return "was no better"
@@ -61,13 +56,13 @@ func outcome(t trial.Trial) string {
 
 // improved reports whether a trial did better than the parent: by effectiveness,
 // or by accuracy where that is unknown.
-func (s *situation) improved(t trial.Trial) bool {
+func (s *situation) improved(t *trial.Trial) bool {
 	if t.State != trial.Complete {
 		return false
 	}
-	before, after := score(s.in.Objective, s.parent), score(s.in.Objective, t)
+	before, after := score(s.in.Objective, &s.parent), score(s.in.Objective, t)
 	if before < 0 && after < 0 {
-		return accuracyOf(t) > accuracyOf(s.parent)
+		return accuracyOf(t) > accuracyOf(&s.parent)
 	}
 	return after > before
 }

@@ -142,7 +142,7 @@ func TestValuesHaveTheTypeOfTheirSamples(t *testing.T) {
 	in.Objective.Limits = map[trial.Metric]float64{trial.InferenceEnergy: 0.01, trial.Accuracy: 0.5}
 	in.History[0].Seconds = map[string]float64{trial.PhaseCompile: 2, trial.PhaseTrain: 3}
 	in.History[0].Costs.MACs = 1000
-	s := newSituation(in, in.History, in.History[0], &trial.Niche{Name: "small", Max: 2000})
+	s := newSituation(newSearch(in, in.History), in.History[0], &trial.Niche{Name: "small", Max: 2000})
 	for _, v := range variables {
 		value := v.value(s)
 		if value == nil {

@@ -32,7 +32,7 @@ func niches(o objective.Objective, complete trial.History) []trial.Niche {
 		}
 		return []trial.Niche{{Name: "small", Max: most / 9}, {Name: "medium", Min: most / 9, Max: most / 3}, {Name: "large", Min: most / 3, Max: most}}
 	}
-	m, ok := macsOf(complete[0])
+	m, ok := macsOf(&complete[0])
 	if !ok || m < 2 {
 		return nil
 	}
@@ -48,12 +48,12 @@ func pickNiche(in Input, complete trial.History) *trial.Niche {
 	if in.NoNiches || in.Trial%2 == 0 || len(complete) < nicheFrom {
 		return nil
 	}
-	accurate := func(t trial.Trial) bool { return accuracyMet(in.Objective, objective.MetricsOf(t)) }
+	accurate := slices.ContainsFunc(complete, func(t trial.Trial) bool { return accuracyMet(in.Objective, t.Metrics) })
 	costly := slices.ContainsFunc(in.Objective.Wants, func(w objective.Want) bool { return !quality(w.Metric) })
 	var open []trial.Niche
 	for _, n := range niches(in.Objective, complete) {
 		switch {
-		case n.Name == "large" && slices.ContainsFunc(complete, accurate):
+		case n.Name == "large" && accurate:
 		case n.Name == "small" && !costly:
 		case breaksLimit(in.Objective, n, complete):
 		default:
@@ -77,10 +77,11 @@ func breaksLimit(o objective.Objective, n trial.Niche, complete trial.History) b
 			continue
 		}
 		leanest, found := math.Inf(1), false
-		for _, t := range complete {
-			macs, known := macsOf(t)
-			share, measured := limitShare(metric, limit, objective.MetricsOf(t))
-			if known && measured {
+		for i := range complete {
+			macs, known := macsOf(&complete[i])
+			cost, measured := objective.MetricOf(&complete[i], metric)
+			share, comparable := limitShare(metric, limit, cost.Value)
+			if known && comparable && measured {
 				leanest, found = min(leanest, share/float64(macs)), true
 			}
 		}
@@ -92,8 +93,8 @@ func breaksLimit(o objective.Objective, n trial.Niche, complete trial.History) b
 }
 
 // limitShare returns how much of a hard limit a cost uses: above 1 breaks it.
-func limitShare(m trial.Metric, limit float64, metrics trial.Metrics) (float64, bool) {
-	v, ok := finite(metrics, m)
+func limitShare(m trial.Metric, limit, v float64) (float64, bool) {
+	ok := !math.IsNaN(v) && !math.IsInf(v, 0)
 	if info, _ := m.Info(); info.Higher {
 		return limit / v, ok && v > 0
 	}
@@ -136,7 +137,7 @@ func nicheText(n trial.Niche) string {
 }
 
 // macsOf returns the multiply-accumulates of a trial's network, above 0.
-func macsOf(t trial.Trial) (int64, bool) {
-	v, ok := finite(objective.MetricsOf(t), trial.MACs)
-	return int64(v), ok && v >= 1
+func macsOf(t *trial.Trial) (int64, bool) {
+	m, ok := objective.MetricOf(t, trial.MACs)
+	return int64(m.Value), ok && m.Value >= 1 && !math.IsInf(m.Value, 0)
 }

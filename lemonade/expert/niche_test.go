@@ -249,7 +249,7 @@ rules:
 		}
 	}
 	parent, _ := in.History.ByID(1)
-	_, _, stale := newSituation(in, in.History, parent, nil).experience("ACL")
+	_, _, stale := newSituation(newSearch(in, in.History), parent, nil).experience("ACL")
 	if want := "the last two uses of ACL on trial 1 did not help: trial 3 gave only known networks, trial 4 failed (crash)"; stale != want {
 		t.Errorf("got  %s\nwant %s", stale, want)
 	}

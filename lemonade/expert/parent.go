@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -22,34 +21,48 @@ import (
 //     and what comes of it would be too.
 //
 // Where effectiveness or front are unknown, accuracy decides.
-func parents(in Input, past trial.History, niche *trial.Niche) []trial.Trial {
-	best := past.Complete()
-	slices.SortStableFunc(best, func(a, b trial.Trial) int {
-		return cmp.Or(
-			cmp.Compare(score(in.Objective, b), score(in.Objective, a)),
-			cmp.Compare(accuracyOf(b), accuracyOf(a)),
-			cmp.Compare(a.ID, b.ID),
-		)
+func parents(s *search, niche *trial.Niche) []*trial.Trial {
+	best := make([]int, len(s.complete)) // places in complete
+	for i := range best {
+		best[i] = i
+	}
+	slices.SortFunc(best, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.scores[b], s.scores[a]), cmp.Compare(s.accuracy[b], s.accuracy[a]), cmp.Compare(a, b))
 	})
-	if in.Trial%2 == 0 {
-		return best
+	var out []*trial.Trial
+	if s.in.Trial%2 == 1 {
+		out = s.front(niche)
 	}
-	top := math.Inf(-1)
-	for _, t := range best {
-		top = max(top, accuracyOf(t))
+	members := len(out)
+	for _, i := range best { // after the front, as the last resort
+		if t := &s.complete[i]; !slices.Contains(out[:members], t) {
+			out = append(out, t)
+		}
 	}
+	return out
+}
+
+// front lists the members of the Pareto front that are worth a change, in the order
+// of parents.
+func (s *search) front(niche *trial.Niche) []*trial.Trial {
 	changed := map[int]int{}
-	for _, t := range past {
-		changed[t.Parent]++
+	for i := range s.past {
+		changed[s.past[i].Parent]++
 	}
-	var front []trial.Trial
-	for _, id := range in.Objective.Front(past) {
-		t, _ := past.ByID(id)
+	top := slices.Max(s.accuracy)
+	ids := s.in.Objective.Front(s.complete)
+	var front []*trial.Trial
+	for i := range s.complete {
+		t := &s.complete[i]
+		if len(ids) == 0 || t.ID != ids[0] {
+			continue
+		}
+		ids = ids[1:] // which are in the order of the trials
 		if v, ok := finite(t.Metrics, trial.Accuracy); !ok || v >= top/2 {
 			front = append(front, t)
 		}
 	}
-	away := func(t trial.Trial) float64 {
+	away := func(t *trial.Trial) float64 {
 		if niche == nil {
 			return 0
 		}
@@ -59,33 +72,20 @@ func parents(in Input, past trial.History, niche *trial.Niche) []trial.Trial {
 		}
 		return distance(*niche, macs)
 	}
-	slices.SortStableFunc(front, func(a, b trial.Trial) int {
+	slices.SortStableFunc(front, func(a, b *trial.Trial) int {
 		return cmp.Or(
 			cmp.Compare(away(a), away(b)),
 			cmp.Compare(changed[a.ID], changed[b.ID]),
-			cmp.Compare(score(in.Objective, b), score(in.Objective, a)),
+			cmp.Compare(score(s.in.Objective, b), score(s.in.Objective, a)),
 			cmp.Compare(a.ID, b.ID),
 		)
 	})
-	for _, t := range best { // after the front, as the last resort
-		if !slices.ContainsFunc(front, func(f trial.Trial) bool { return f.ID == t.ID }) {
-			front = append(front, t)
-		}
-	}
 	return front
 }
 
 // accuracyOf returns a trial's validation accuracy, below every one where it is unknown.
-func accuracyOf(t trial.Trial) float64 {
+func accuracyOf(t *trial.Trial) float64 {
 	if v, ok := finite(t.Metrics, trial.Accuracy); ok {
-		return v
-	}
-	return -1
-}
-
-// score returns a trial's effectiveness, below every score where it is unknown.
-func score(o objective.Objective, t trial.Trial) float64 {
-	if v, ok := o.Score(objective.MetricsOf(t)); ok {
 		return v
 	}
 	return -1
@@ -94,17 +94,17 @@ func score(o objective.Objective, t trial.Trial) float64 {
 // overLimit is the parent of a search that has no complete trial, but some that
 // broke a limit in training: the one with the least work, of those that were not
 // accurate enough the most accurate. There is none where nothing was trained. Ours.
-func overLimit(past trial.History) []trial.Trial {
-	var found []trial.Trial
-	for _, t := range past {
-		if t.State == trial.Infeasible && t.Program != nil {
-			found = append(found, t)
+func overLimit(past trial.History) []*trial.Trial {
+	var found []*trial.Trial
+	for i := range past {
+		if past[i].State == trial.Infeasible && past[i].Program != nil {
+			found = append(found, &past[i])
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	return []trial.Trial{slices.MinFunc(found, func(a, b trial.Trial) int {
+	return []*trial.Trial{slices.MinFunc(found, func(a, b *trial.Trial) int {
 		if strings.HasPrefix(a.Reason, string(trial.Accuracy)) && strings.HasPrefix(b.Reason, string(trial.Accuracy)) {
 			return cmp.Compare(accuracyOf(b), accuracyOf(a))
 		}

@@ -119,7 +119,7 @@ func TestDefaultRules(t *testing.T) {
 		fired := func(s *scene, niche *trial.Niche) (codes, avoid []string, reason string) {
 			in := s.input(t)
 			parent, _ := in.History.ByID(1)
-			all, against, err := Default().fire(newSituation(in, in.History, parent, niche))
+			all, against, err := Default().fire(newSituation(newSearch(in, in.History), parent, niche))
 			if err != nil {
 				t.Fatal(err)
 			}

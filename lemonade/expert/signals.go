@@ -1,10 +1,6 @@
 package expert
 
-import (
-	"slices"
-
-	"github.com/lemo-nade/lemonade/lemonade/trial"
-)
+import "github.com/lemo-nade/lemonade/lemonade/trial"
 
 // What is read from a trial's learning curve, clock and costs. All thresholds ours.
 
@@ -53,26 +49,4 @@ func compileShare(seconds map[string]float64) any {
 		return nil
 	}
 	return compile / total
-}
-
-// latencyExcess returns how many times the latency for each MAC of a trial is that
-// of the median complete trial; nil where fewer than three have one.
-func latencyExcess(t trial.Trial, complete trial.History) any {
-	perMAC := func(t trial.Trial) (float64, bool) {
-		macs, known := macsOf(t)
-		latency, measured := finite(t.Metrics, trial.Latency)
-		return latency / float64(max(macs, 1)), known && measured && latency > 0
-	}
-	var all []float64
-	for _, other := range complete {
-		if v, ok := perMAC(other); ok {
-			all = append(all, v)
-		}
-	}
-	own, ok := perMAC(t)
-	if !ok || len(all) < 3 {
-		return nil
-	}
-	slices.Sort(all)
-	return own / all[len(all)/2]
 }

@@ -15,17 +15,12 @@ const lateRounds = 3
 // situation is what the rules are held against: the search so far, seen from
 // the parent.
 type situation struct {
-	in       Input
-	past     trial.History // the finished rounds before this one
-	complete trial.History
+	*search
 	parent   trial.Trial
 	niche    *trial.Niche  // that the round asks for; nil where it is open
 	metrics  trial.Metrics // of the parent
 	features *features     // of the parent; nil where its program is not known
 	weights  map[trial.Metric]float64
-
-	plateau                    int
-	bestAccuracy, lastAccuracy any // float64, nil where unknown
 
 	cost       *cost // the one furthest from met
 	costWeight float64
@@ -61,9 +56,10 @@ func quality(m trial.Metric) bool {
 	return m == trial.Accuracy || m == trial.TrainAccuracy || m == trial.Loss
 }
 
-func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial.Niche) *situation {
+func newSituation(search *search, parent trial.Trial, niche *trial.Niche) *situation {
+	in := search.in
 	s := &situation{
-		in: in, past: past, complete: past.Complete(), parent: parent, niche: niche,
+		search: search, parent: parent, niche: niche,
 		metrics: objective.MetricsOf(parent), weights: in.Objective.Weights(),
 	}
 	if parent.Program != nil && parent.Program.Network != nil {
@@ -79,12 +75,12 @@ func newSituation(in Input, past trial.History, parent trial.Trial, niche *trial
 		s.metrics[trial.TrainAccuracy] = trial.Measurement{Value: parent.Curve[len(parent.Curve)-1].TrainAccuracy}
 	}
 	s.foresee()
-	s.progress()
 	s.unmet()
 	for _, info := range trial.Ordered(maps.Keys(in.Objective.Limits)) {
 		bound := in.Objective.Limits[info.Metric]
-		share, known := limitShare(info.Metric, bound, s.metrics)
-		if known && !quality(info.Metric) && (s.limit == nil || share > s.limit.share) {
+		cost, known := s.metrics[info.Metric]
+		share, comparable := limitShare(info.Metric, bound, cost.Value)
+		if known && comparable && !quality(info.Metric) && (s.limit == nil || share > s.limit.share) {
 			s.limit = &limit{info.Metric, s.metrics[info.Metric].Value, bound, share}
 		}
 	}
@@ -106,31 +102,6 @@ func (s *situation) foresee() {
 		if used, ok := s.metrics[m]; ok && value > used.Value {
 			used.Value = value
 			s.metrics[m] = used
-		}
-	}
-}
-
-// progress fills in how the search has gone.
-func (s *situation) progress() {
-	best, bestIsScore := math.Inf(-1), false
-	for _, t := range s.complete {
-		accuracy, known := finite(t.Metrics, trial.Accuracy)
-		if known {
-			s.lastAccuracy = accuracy
-			if b, ok := s.bestAccuracy.(float64); !ok || accuracy > b {
-				s.bestAccuracy = accuracy
-			}
-		}
-		value, isScore := s.in.Objective.Score(objective.MetricsOf(t))
-		if !isScore && !bestIsScore && known {
-			value = accuracy
-		} else if !isScore {
-			value = math.Inf(-1)
-		}
-		if value > best || (isScore && !bestIsScore) {
-			best, bestIsScore, s.plateau = value, isScore, 0
-		} else {
-			s.plateau++
 		}
 	}
 }
@@ -178,7 +149,7 @@ func accuracyMet(o objective.Objective, metrics trial.Metrics) bool {
 // nicheSide says where the parent stands to the round's niche, "" where there is
 // none or its MACs are unknown.
 func (s *situation) nicheSide() string {
-	macs, ok := macsOf(s.parent)
+	macs, ok := macsOf(&s.parent)
 	if s.niche == nil || !ok {
 		return ""
 	}
@@ -195,9 +166,10 @@ func (s *situation) over(m trial.Metric, v float64) (ratio float64, mark string,
 		}
 	}
 	if reference == 0 {
-		for _, t := range s.complete {
-			if first, known := finite(objective.MetricsOf(t), m); known && first > 0 {
-				reference = first
+		for i := range s.complete {
+			first, known := objective.MetricOf(&s.complete[i], m)
+			if known && first.Value > 0 && !math.IsInf(first.Value, 0) {
+				reference = first.Value
 				break
 			}
 		}

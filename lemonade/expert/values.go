@@ -96,7 +96,7 @@ var sections = []section{
 		{name: "limit_value", doc: "the parent's value of it, with the unit", sample: "", value: limitOf(func(l limit) any { return objective.Format(l.metric, l.value) })},
 		{name: "limit_bound", doc: "the limit itself, with the unit", sample: "", value: limitOf(func(l limit) any { return objective.Format(l.metric, l.bound) })},
 		{name: "limit_share", doc: "how much of that limit is used: at 1 it is reached", sample: 1.0, value: limitOf(func(l limit) any { return l.share }), text: percent},
-		{name: "latency_excess", doc: "latency for each MAC over that of the median complete trial; unknown before three were measured. Large where many small operations take time and compute little", sample: 1.0, value: func(s *situation) any { return latencyExcess(s.parent, s.complete) }},
+		{name: "latency_excess", doc: "latency for each MAC over that of the median complete trial; unknown before three were measured. Large where many small operations take time and compute little", sample: 1.0, value: func(s *situation) any { return s.latencyExcess(&s.parent) }},
 		{name: "compile_seconds", doc: "seconds that compiling the network took", sample: 1.0, value: func(s *situation) any {
 			if v, ok := s.parent.Seconds[trial.PhaseCompile]; ok {
 				return v

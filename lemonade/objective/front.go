@@ -16,27 +16,31 @@ func (o Objective) Front(h trial.History) []int {
 		id     int
 		values []float64
 	}
-	var points []point
-	for _, t := range h.Complete() {
-		if values, ok := o.values(t); ok {
-			points = append(points, point{t.ID, values})
+	var members []point // that none so far dominates: few, of however many trials
+	for i := range h {
+		if h[i].State != trial.Complete {
+			continue
 		}
+		values, ok := o.values(&h[i])
+		if !ok || slices.ContainsFunc(members, func(m point) bool { return o.dominates(m.values, values) }) {
+			continue
+		}
+		members = slices.DeleteFunc(members, func(m point) bool { return o.dominates(values, m.values) })
+		members = append(members, point{h[i].ID, values})
 	}
-	ids := []int{}
-	for _, p := range points {
-		if !slices.ContainsFunc(points, func(q point) bool { return o.dominates(q.values, p.values) }) {
-			ids = append(ids, p.id)
-		}
+	ids := make([]int, len(members))
+	for i, m := range members {
+		ids[i] = m.id
 	}
 	return ids
 }
 
 // values returns a trial's values on the axes, and whether all are known.
-func (o Objective) values(t trial.Trial) ([]float64, bool) {
-	all := MetricsOf(t)
+func (o Objective) values(t *trial.Trial) ([]float64, bool) {
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
-		v, ok := o.comparable(all, m)
+		measured, ok := MetricOf(t, m)
+		v, ok := o.ranked(m, measured, ok)
 		if !ok {
 			return nil, false
 		}
@@ -65,24 +69,49 @@ func (o Objective) dominates(a, b []float64) bool {
 // sample. Along an axis the distance from the reference is linear in the
 // metric, for throughput in its reciprocal. Reference and box are ours.
 func (o Objective) Hypervolume(h trial.History) float64 {
-	var points [][]float64
-	for _, t := range h.Complete() {
-		values, ok := o.values(t)
-		if !ok {
-			continue
-		}
-		for i, m := range o.Axes {
-			reference, fixed := o.Reference[m]
-			if !fixed {
-				return 0
-			}
-			values[i] = gain(m, values[i], reference)
-		}
-		if slices.Min(values) > 0 { // else at or beyond the reference: it dominates nothing of the box
-			points = append(points, values)
+	var members [][]float64
+	for i := range h {
+		if p, ok := o.gains(&h[i]); ok {
+			members, _ = addMaximal(members, p)
 		}
 	}
-	return volume(points)
+	return volume(members)
+}
+
+// Hypervolumes returns the hypervolume after each trial of the history.
+func (o Objective) Hypervolumes(h trial.History) []float64 {
+	all := make([]float64, len(h))
+	var members [][]float64
+	now, added := 0.0, false
+	for i := range h {
+		if p, ok := o.gains(&h[i]); ok {
+			if members, added = addMaximal(members, p); added {
+				now = volume(members)
+			}
+		}
+		all[i] = now
+	}
+	return all
+}
+
+// gains are a complete trial's distances from the reference, and whether it dominates
+// something of the box.
+func (o Objective) gains(t *trial.Trial) ([]float64, bool) {
+	if t.State != trial.Complete {
+		return nil, false
+	}
+	values, ok := o.values(t)
+	if !ok {
+		return nil, false
+	}
+	for i, m := range o.Axes {
+		reference, fixed := o.Reference[m]
+		if !fixed {
+			return nil, false
+		}
+		values[i] = gain(m, values[i], reference)
+	}
+	return values, slices.Min(values) > 0 // else it is at or beyond the reference
 }
 
 // gain places v between the reference (0 and less) and the best imaginable value (1).
@@ -132,7 +161,7 @@ func volume(points [][]float64) float64 {
 			total += height * widest
 			continue
 		}
-		section = addMaximal(section, p[:last])
+		section, _ = addMaximal(section, p[:last])
 		if height > 0 {
 			total += height * volume(section)
 		}
@@ -141,12 +170,12 @@ func volume(points [][]float64) float64 {
 }
 
 // addMaximal adds p to points unless one of them covers it, and drops those that
-// it covers: they add nothing to the union.
-func addMaximal(points [][]float64, p []float64) [][]float64 {
+// it covers: they add nothing to the union. It reports whether p was added.
+func addMaximal(points [][]float64, p []float64) ([][]float64, bool) {
 	if slices.ContainsFunc(points, func(q []float64) bool { return covers(q, p) }) {
-		return points
+		return points, false
 	}
-	return append(slices.DeleteFunc(points, func(q []float64) bool { return covers(p, q) }), p)
+	return append(slices.DeleteFunc(points, func(q []float64) bool { return covers(p, q) }), p), true
 }
 
 func covers(a, b []float64) bool {

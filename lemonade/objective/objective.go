@@ -269,16 +269,25 @@ func (o Objective) Boards() []string {
 // differs reports whether a metric was obtained by another method than the study's.
 func (o Objective) differs(m trial.Metrics, name trial.Metric) bool {
 	v, ok := m[name]
+	return ok && o.foreign(name, v)
+}
+
+func (o Objective) foreign(name trial.Metric, v trial.Measurement) bool {
 	method := o.Methods[name]
-	return ok && method != "" && v.Method != "" && v.Method != method
+	return method != "" && v.Method != "" && v.Method != method
 }
 
 // comparable is known for ranking: the value was obtained by the study's method.
 func (o Objective) comparable(m trial.Metrics, name trial.Metric) (float64, bool) {
-	if o.differs(m, name) {
+	v, ok := m[name]
+	return o.ranked(name, v, ok)
+}
+
+func (o Objective) ranked(name trial.Metric, v trial.Measurement, ok bool) (float64, bool) {
+	if ok && o.foreign(name, v) {
 		return 0, false
 	}
-	return known(m, name)
+	return number(name, v, ok)
 }
 
 // MetricsOf returns what is known of a trial: what was measured, and the static
@@ -292,10 +301,23 @@ func MetricsOf(t trial.Trial) trial.Metrics {
 	return all
 }
 
+// MetricOf is one of [MetricsOf], for those who look at one metric of many trials.
+func MetricOf(t *trial.Trial, m trial.Metric) (trial.Measurement, bool) {
+	if v, ok := t.Metrics[m]; ok || t.Costs.Params == 0 && t.Costs.MACs == 0 {
+		return v, ok
+	}
+	v, ok := trial.Static(t.Costs)[m]
+	return v, ok
+}
+
 // known returns a metric's value where it is one that can be compared: present,
 // finite, not negative and, for a fraction, not above 1.
 func known(m trial.Metrics, name trial.Metric) (float64, bool) {
 	v, ok := m[name]
+	return number(name, v, ok)
+}
+
+func number(name trial.Metric, v trial.Measurement, ok bool) (float64, bool) {
 	if !ok || math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || v.Value < 0 || (fraction(name) && v.Value > 1) {
 		return 0, false
 	}

@@ -18,10 +18,7 @@ type Term struct {
 
 // Weights returns the weight of every wanted metric. They sum to 1.
 func (o Objective) Weights() map[trial.Metric]float64 {
-	sum := 0.0
-	for _, w := range o.Wants {
-		sum += w.Priority.weight()
-	}
+	sum := o.weight()
 	weights := make(map[trial.Metric]float64, len(o.Wants))
 	for _, w := range o.Wants {
 		weights[w.Metric] = w.Priority.weight() / sum
@@ -29,28 +26,54 @@ func (o Objective) Weights() map[trial.Metric]float64 {
 	return weights
 }
 
+// weight is the sum that the priorities' weights are divided by.
+func (o Objective) weight() (sum float64) {
+	for _, w := range o.Wants {
+		sum += w.Priority.weight()
+	}
+	return sum
+}
+
 // Terms returns the parts of the score in the order of the wants.
 func (o Objective) Terms(m trial.Metrics) []Term {
-	weights := o.Weights()
-	terms := make([]Term, 0, len(o.Wants))
-	for _, w := range o.Wants {
-		t := Term{Metric: w.Metric, Weight: weights[w.Metric]}
-		v, ok := o.comparable(m, w.Metric)
-		if anchor, fixed := o.Anchors[w.Metric]; ok && fixed {
-			t.Value, t.Anchor, t.Known = v, anchor, true
-			t.Normalised = normalise(w.Metric, v, anchor)
-		}
-		terms = append(terms, t)
+	sum := o.weight()
+	terms := make([]Term, len(o.Wants))
+	for i, w := range o.Wants {
+		v, ok := m[w.Metric]
+		terms[i] = o.term(w, v, ok, sum)
 	}
 	return terms
+}
+
+// term is a want's part, with what was measured where that is known.
+func (o Objective) term(w Want, measured trial.Measurement, ok bool, sum float64) Term {
+	t := Term{Metric: w.Metric, Weight: w.Priority.weight() / sum}
+	v, ok := o.ranked(w.Metric, measured, ok)
+	if anchor, fixed := o.Anchors[w.Metric]; ok && fixed {
+		t.Value, t.Anchor, t.Known = v, anchor, true
+		t.Normalised = normalise(w.Metric, v, anchor)
+	}
+	return t
 }
 
 // Score returns the combined effectiveness in [0, 1], by the formula in the
 // package's documentation. ok is false where a wanted metric or its anchor is
 // unknown, or the metric was obtained by another method than the study's.
 func (o Objective) Score(m trial.Metrics) (effectiveness float64, ok bool) {
+	return o.score(func(name trial.Metric) (v trial.Measurement, ok bool) { v, ok = m[name]; return v, ok })
+}
+
+// ScoreOf is the Score of what [MetricsOf] knows of a trial.
+func (o Objective) ScoreOf(t *trial.Trial) (effectiveness float64, ok bool) {
+	return o.score(func(name trial.Metric) (trial.Measurement, bool) { return MetricOf(t, name) })
+}
+
+func (o Objective) score(measured func(trial.Metric) (trial.Measurement, bool)) (effectiveness float64, ok bool) {
 	effectiveness = 1
-	for _, t := range o.Terms(m) {
+	sum := o.weight()
+	for _, w := range o.Wants {
+		v, ok := measured(w.Metric)
+		t := o.term(w, v, ok, sum)
 		if !t.Known {
 			return 0, false
 		}
@@ -64,9 +87,12 @@ func (o Objective) Score(m trial.Metrics) (effectiveness float64, ok bool) {
 // several have it. ok is false where no trial has a score.
 func (o Objective) Best(h trial.History) (id int, ok bool) {
 	best := 0.0
-	for _, t := range h.Complete() {
-		if score, known := o.Score(MetricsOf(t)); known && (!ok || score > best) {
-			id, best, ok = t.ID, score, true
+	for i := range h {
+		if h[i].State != trial.Complete {
+			continue
+		}
+		if score, known := o.ScoreOf(&h[i]); known && (!ok || score > best) {
+			id, best, ok = h[i].ID, score, true
 		}
 	}
 	return id, ok

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -135,21 +136,18 @@ func (r *Request) rand(salt string) *rand.Rand {
 // fresh reports whether p was neither tried in an earlier round, nor in this one,
 // nor is the parent again, and keeps the limits that are known before training.
 func (r *Request) fresh(p *arch.Program) bool {
-	if r.Known != nil {
+	if r.Known != nil { // it knows the history too
 		if _, ok := r.Known(p); ok {
 			return false
 		}
+	} else if slices.ContainsFunc(r.History, func(t trial.Trial) bool { return t.Program != nil && same(p, t.Program) }) {
+		return false
 	}
 	if r.Parent != nil && r.Parent.Program != nil && same(p, r.Parent.Program) {
 		return false
 	}
 	for _, a := range r.Attempts {
 		if a.Program == p.Source {
-			return false
-		}
-	}
-	for _, t := range r.History {
-		if t.Program != nil && same(p, t.Program) {
 			return false
 		}
 	}

@@ -65,17 +65,7 @@ func (s *Store) Adopt(ctx context.Context, st Study, trials trial.History) error
 		if err := createStudy(ctx, tx, st); err != nil {
 			return err
 		}
-		for _, t := range trials {
-			if err := saveTrial(ctx, tx, st.Name, t); err != nil {
-				return fmt.Errorf("trial %d: %w", t.ID, err)
-			}
-			for _, a := range t.Attempts {
-				if err := addAttempt(ctx, tx, st.Name, t.ID, a); err != nil {
-					return fmt.Errorf("trial %d, turn %d: %w", t.ID, a.Turn, err)
-				}
-			}
-		}
-		return nil
+		return addTrials(ctx, tx, st.Name, trials)
 	})
 }
 

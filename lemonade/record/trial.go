@@ -26,6 +26,27 @@ func (s *Store) SaveTrial(ctx context.Context, study string, t trial.Trial) erro
 	})
 }
 
+// AddTrials writes whole trials with their attempts, all of them or none.
+func (s *Store) AddTrials(ctx context.Context, study string, trials trial.History) error {
+	return s.write(ctx, fmt.Sprintf("study %q: adding %d trials", study, len(trials)), func(tx *sql.Tx) error {
+		return addTrials(ctx, tx, study, trials)
+	})
+}
+
+func addTrials(ctx context.Context, tx *sql.Tx, study string, trials trial.History) error {
+	for _, t := range trials {
+		if err := saveTrial(ctx, tx, study, t); err != nil {
+			return fmt.Errorf("trial %d: %w", t.ID, err)
+		}
+		for _, a := range t.Attempts {
+			if err := addAttempt(ctx, tx, study, t.ID, a); err != nil {
+				return fmt.Errorf("trial %d, turn %d: %w", t.ID, a.Turn, err)
+			}
+		}
+	}
+	return nil
+}
+
 func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) error {
 	if t.ID < 1 {
 		return fmt.Errorf("the id is %d: ids begin with 1", t.ID)

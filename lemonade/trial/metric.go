@@ -82,18 +82,26 @@ func (m Metric) Split() (base Metric, board string) {
 // board, latency and inference_energy are there; whether the board is known is
 // not looked at.
 func (m Metric) Info() (MetricInfo, bool) {
-	base, board := m.Split()
-	for _, info := range MetricInfos {
-		switch {
-		case info.Metric == m:
-			return info, true
-		case info.Metric == base && board != "" && (base == Latency || base == InferenceEnergy):
-			info.Metric, info.Static, info.Doc = m, true, info.Doc+", predicted for "+board
-			return info, true
-		}
+	if i, ok := infoAt[m]; ok {
+		return MetricInfos[i], true
 	}
-	return MetricInfo{}, false
+	base, board := m.Split()
+	if board == "" || base != Latency && base != InferenceEnergy {
+		return MetricInfo{}, false
+	}
+	info := MetricInfos[infoAt[base]]
+	info.Metric, info.Static, info.Doc = m, true, info.Doc+", predicted for "+board
+	return info, true
 }
+
+// infoAt is the place of each metric in MetricInfos.
+var infoAt = func() map[Metric]int {
+	at := make(map[Metric]int, len(MetricInfos))
+	for i, info := range MetricInfos {
+		at[info.Metric] = i
+	}
+	return at
+}()
 
 // Ordered describes the given metrics in the order in which they are shown, each
 // once: a board's metric follows the one that it is of.

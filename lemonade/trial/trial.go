@@ -4,7 +4,6 @@
 package trial
 
 import (
-	"slices"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -165,10 +164,19 @@ type History []Trial
 
 // Complete returns the trials that were trained and measured and break no limit.
 func (h History) Complete() History {
-	var out History
-	for _, t := range h {
-		if t.State == Complete {
-			out = append(out, t)
+	n := 0
+	for i := range h {
+		if h[i].State == Complete {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make(History, 0, n)
+	for i := range h {
+		if h[i].State == Complete {
+			out = append(out, h[i])
 		}
 	}
 	return out
@@ -176,9 +184,9 @@ func (h History) Complete() History {
 
 // Lessons returns the latest lessons, "" where there are none.
 func (h History) Lessons() string {
-	for _, t := range slices.Backward(h) {
-		if t.Lessons != nil && t.Lessons.Text != "" {
-			return t.Lessons.Text
+	for i := len(h) - 1; i >= 0; i-- {
+		if l := h[i].Lessons; l != nil && l.Text != "" {
+			return l.Text
 		}
 	}
 	return ""
@@ -186,6 +194,9 @@ func (h History) Lessons() string {
 
 // ByID returns the trial of that id.
 func (h History) ByID(id int) (Trial, bool) {
+	if id >= 1 && id <= len(h) && h[id-1].ID == id { // as in a study that is whole
+		return h[id-1], true
+	}
 	for _, t := range h {
 		if t.ID == id {
 			return t, true
