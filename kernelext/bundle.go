@@ -72,7 +72,7 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	if err != nil {
 		return err
 	}
-	report, v := s.Report(), ViewOf(s)
+	report, v := s.Report(), ViewOf(s).full(s)
 	for i, t := range report.Trials {
 		switch {
 		case !withWeights:

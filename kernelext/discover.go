@@ -115,9 +115,9 @@ func discover(c *cobra.Command, name string, o lemonade.Options, run lemonade.Ru
 		return err
 	}
 	defer func() { err = errors.Join(err, study.Close()) }()
-	before, out := len(study.Trials()), c.OutOrStdout()
+	before, out := len(study.Outlines()), c.OutOrStdout()
 	if before < run.Trials {
-		if err := askKey(c.Context(), o.LLM.NeedsKey(study.Report().Proposer)); err != nil {
+		if err := askKey(c.Context(), o.LLM.NeedsKey(study.Proposer())); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func discover(c *cobra.Command, name string, o lemonade.Options, run lemonade.Ru
 	if err != nil {
 		return err
 	}
-	if n := len(study.Trials()); n == before {
+	if n := len(study.Outlines()); n == before {
 		fmt.Fprintf(out, "study %s has %d trials already\n", name, n)
 	}
 	v, place := ViewOf(study), placeOf(study)

@@ -64,7 +64,7 @@ func newID() string { return "lemonade-" + strings.ToLower(rand.Text()) }
 // html is the chart for a page, with what there is to tell of its trials.
 func (c chart) html() (string, error) {
 	key := newID()
-	trials, err := c.view.trialsScript(key)
+	trials, err := c.view.trialsScript(key, c)
 	if err != nil {
 		return "", err
 	}
@@ -103,11 +103,22 @@ type told struct {
 
 // trialsScript brings what there is to tell of each trial into the page, once for
 // all charts that have the key. It is compressed, since the cards of a study say
-// much of the same; of how a network does on each class they have the words alone.
-func (v View) trialsScript(key string) (string, error) {
-	front := v.Objective.Front(v.Trials)
+// much of the same; of how a network does on each class they have the words alone. Of
+// a study of many trials it has those that are drawn, and cards of those that are noted.
+func (v View) trialsScript(key string, charts ...chart) (string, error) {
+	front, _ := v.ranking()
 	all := map[int]told{}
-	for _, t := range v.Trials {
+	noted := v.noted()
+	if len(noted.Trials) < len(v.Trials) {
+		ids := drawnIn(charts)
+		for _, t := range v.Trials {
+			if ids[t.ID] {
+				all[t.ID] = told{Tip: v.shortTip(t)}
+			}
+		}
+	}
+	for _, t := range noted.Trials {
+		t = v.whole(t)
 		card := v.trialHTML(shortened(t))
 		if q, ok := v.quality(t); ok {
 			card += fmt.Sprintf(`<div style="font-size:13px">Class by class: %s</div>`, html.EscapeString(q.words()))

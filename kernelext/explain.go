@@ -33,7 +33,7 @@ func (v View) trial(id int) (trial.Trial, error) {
 	if !ok {
 		return t, fmt.Errorf("trial %d: study %s has none of that number: it has %d trials, counted from 1", id, v.Name, len(v.Trials))
 	}
-	return t, nil
+	return v.whole(t), nil
 }
 
 // parent returns the trial that t was changed from, nil where there is none.

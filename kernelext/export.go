@@ -44,6 +44,9 @@ type ExportOptions struct {
 // In the tables a text that a spreadsheet would take for a formula begins with a '.
 func Export(ctx context.Context, s *lemonade.Study, o ExportOptions) (files []string, err error) {
 	v := ViewOf(s)
+	if o.CSV {
+		v = v.full(s)
+	}
 	if o.Trial == 0 && !o.CSV && !o.SVG && o.Bundle == "" {
 		o.Bundle = v.Name + ".zip"
 	}
@@ -112,7 +115,7 @@ that show it, replay it without training, and run it anew.`,
 				return err
 			}
 			note := ""
-			if t, ok := s.Trials().ByID(o.Trial); ok && t.Weights == "" {
+			if t, ok := s.Outlines().ByID(o.Trial); ok && t.Weights == "" {
 				note = fmt.Sprintf("there are no weights of trial %d: a study keeps those of its front\n", t.ID)
 			}
 			display(c.OutOrStdout(), printable("written: "+strings.Join(files, "\nwritten: ")+"\n"+note), filesHTML(files, note))

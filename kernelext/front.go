@@ -135,12 +135,12 @@ func (v View) frontHTML(place string) (string, error) {
 	if len(front.Trials) == 0 {
 		return fmt.Sprintf(`<p>Study %s has no front yet: no trial of it is complete.</p>`, html.EscapeString(v.Name)), nil
 	}
-	key := newID()
-	trials, err := v.trialsScript(key)
+	key, drawing := newID(), v.frontChart()
+	trials, err := v.trialsScript(key, drawing)
 	if err != nil {
 		return "", err
 	}
-	chart, err := v.frontChart().drawn(newID(), key)
+	chart, err := drawing.drawn(newID(), key)
 	if err != nil {
 		return "", err
 	}

@@ -14,11 +14,12 @@ func (v View) hypervolume() chart {
 	line := series{Name: "hypervolume", Color: blue, Symbol: "none", Line: true, Step: "end"}
 	grown := series{Name: "extends the front", Color: green, Symbol: "circle", Size: 11}
 	before := 0.0
+	after := v.Objective.Hypervolumes(v.Trials)
 	for i, t := range v.Trials {
 		if !t.State.Done() {
 			continue
 		}
-		now := v.Objective.Hypervolume(v.Trials[:i+1])
+		now := after[i]
 		if now > before {
 			grown.Points = append(grown.Points, point{X: float64(t.ID), Y: now, Label: fmt.Sprint(t.ID), Trial: t.ID})
 		}
@@ -28,6 +29,9 @@ func (v View) hypervolume() chart {
 		before = now
 	}
 	if len(grown.Points) > 0 {
+		if len(v.Trials) > many {
+			line.Points = steps(line.Points)
+		}
 		c.add(line, grown)
 	}
 	return c

@@ -10,8 +10,8 @@ import (
 
 // ended counts the trials that have ended.
 func ended(h trial.History) (n int) {
-	for _, t := range h {
-		if t.State.Done() {
+	for i := range h {
+		if h[i].State.Done() {
 			n++
 		}
 	}

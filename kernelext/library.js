@@ -77,7 +77,7 @@
     step(known[at + 1], `trial ${known[at + 1]} ›`);
     bar.append(button("×", "close", () => place.replaceChildren()));
     const card = document.createElement("div");
-    card.innerHTML = all[number].card; // every text in it was escaped where it was written
+    card.innerHTML = all[number].card || all[number].tip; // every text in it was escaped where it was written
     const frame = document.createElement("div");
     frame.style.cssText = "border:1px solid #8888;border-radius:6px;padding:6px 12px;margin:4px 0 12px;max-width:1000px";
     frame.append(bar, card);

@@ -37,9 +37,24 @@ type live struct {
 	id, key  string // of the chart and of what it tells of the trials
 	statusAt time.Time
 	tableAt  time.Time
+	pauses   pauses
 	stale    bool // the table
 	unplaced bool // the chart lacks a trial
 	stopped  chan struct{}
+}
+
+// pauses are how long the displays are left as they are at least, where a study has
+// so many trials that to draw them takes long: the search is not to wait for its view.
+type pauses struct{ status, table time.Duration }
+
+// spare begins an update; where that is over it makes the pause twenty times as long.
+func spare(pause *time.Duration, v View) func() {
+	began := time.Now()
+	return func() {
+		if *pause = 0; len(v.Trials) > many {
+			*pause = 20 * time.Since(began)
+		}
+	}
 }
 
 // send is how a display reaches the notebook; the first word of a display places it.
@@ -91,10 +106,10 @@ func (l *live) event(p *progress, kind lemonade.Kind) {
 		l.unplaced = l.unplaced || kind == lemonade.Ended
 	}
 	now := p.now()
-	if kind != lemonade.Progress || now.Sub(l.statusAt) >= frame {
+	if (kind != lemonade.Progress && l.pauses.status == 0) || now.Sub(l.statusAt) >= max(frame, l.pauses.status) {
 		l.status(p, "")
 	}
-	if now.Sub(l.tableAt) >= pulse {
+	if now.Sub(l.tableAt) >= max(pulse, l.pauses.table) {
 		l.tables(p)
 	}
 }
@@ -105,10 +120,10 @@ func (l *live) tick(p *progress) {
 		return
 	default:
 	}
-	if p.now().Sub(l.statusAt) >= pulse-frame { // the next tick would be too late
+	if p.now().Sub(l.statusAt) >= max(pulse-frame, l.pauses.status) { // the next tick would be too late
 		l.status(p, "")
 	}
-	if p.now().Sub(l.tableAt) >= pulse {
+	if p.now().Sub(l.tableAt) >= max(pulse, l.pauses.table) {
 		l.tables(p)
 	}
 }
@@ -120,6 +135,7 @@ func (l *live) tables(p *progress) {
 	}
 	l.stale, l.tableAt = false, p.now()
 	v := ViewOf(p.study)
+	defer spare(&l.pauses.table, v)()
 	if l.unplaced {
 		l.unplaced = false
 		if page, err := l.update(v.tradeOff()); err != nil {
@@ -146,7 +162,7 @@ func (l *live) update(c chart) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	trials, err := c.view.trialsScript(l.key)
+	trials, err := c.view.trialsScript(l.key, c)
 	return fmt.Sprintf(`<div id=%q>%s</div>%s%s`, s.Holder, c.still(), trials, script), err
 }
 
@@ -160,7 +176,7 @@ func (l *live) end(p *progress, word string) {
 		drawn, err := c.drawn(l.id, l.key)
 		if err == nil {
 			var trials string
-			if trials, err = v.trialsScript(l.key); err == nil {
+			if trials, err = v.trialsScript(l.key, c); err == nil {
 				l.send(chartDisplay, c.Title, libraryOnce()+trials+drawn)
 				l.send(updateDisplay, "", "")
 			}
@@ -180,6 +196,7 @@ func (l *live) status(p *progress, word string) {
 	l.statusAt = p.now()
 	plain := p.status
 	v := ViewOf(p.study)
+	defer spare(&l.pauses.status, v)()
 	if word != "" {
 		plain = p.head(v) + "\n" + word
 	}

@@ -172,7 +172,7 @@ func completeTrials(c *cobra.Command, dir *string, flags ...string) {
 		}
 		var ids []string
 		_ = withStudy(c.Context(), args[0], *dir, func(s *lemonade.Study) error {
-			for _, t := range s.Trials() {
+			for _, t := range s.Outlines() {
 				if id := fmt.Sprint(t.ID); !slices.Contains(args[1:], id) {
 					ids = append(ids, id+"\t"+Line(t))
 				}

@@ -162,8 +162,8 @@ func (v View) method(m trial.Metric) string {
 // methods are the ways in which the trials' values of a metric came about.
 func (v View) methods(m trial.Metric) []string {
 	var methods []string
-	for _, t := range v.Trials {
-		if got, ok := objective.MetricsOf(t)[m]; ok && got.Method != "" && !slices.Contains(methods, got.Method) {
+	for i := range v.Trials {
+		if got, ok := objective.MetricOf(&v.Trials[i], m); ok && got.Method != "" && !slices.Contains(methods, got.Method) {
 			methods = append(methods, got.Method)
 		}
 	}

@@ -18,6 +18,9 @@ func (v View) legend() string {
 	var guess, spread bool
 	columns := v.columns()
 	for _, t := range v.Trials {
+		if guess && spread {
+			break
+		}
 		all := objective.MetricsOf(t)
 		for _, c := range columns {
 			guess = guess || guessed(c.metric, all)

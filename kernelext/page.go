@@ -26,7 +26,11 @@ func Page(v View) ([]byte, error) {
 	b.WriteString(library())
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)
-	for _, t := range v.Trials {
+	if remark := v.remark(); remark != "" {
+		fmt.Fprintf(&b, `<p>%s</p>`, html.EscapeString(remark))
+	}
+	for _, t := range v.noted().Trials {
+		t = v.whole(t)
 		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), v.trialHTML(t))
 	}
 	b.WriteString("</body></html>\n")
@@ -39,14 +43,14 @@ func (v View) html() (string, error) {
 	if len(v.Trials) == 0 {
 		return fmt.Sprintf(`<p>Study %s has no trials yet.</p>`, html.EscapeString(v.Name)), nil
 	}
-	key := newID()
-	trials, err := v.trialsScript(key)
+	key, plots := newID(), v.plots()
+	trials, err := v.trialsScript(key, plots...)
 	if err != nil {
 		return "", err
 	}
 	tables := v.tablesHTML()
 	var b strings.Builder
-	for i, c := range v.plots() {
+	for i, c := range plots {
 		h, err := c.drawn(newID(), key)
 		if err != nil {
 			return "", err

@@ -60,7 +60,7 @@ func (v View) parallel() chart {
 	if len(c.Dims) < 2 {
 		return c
 	}
-	front := v.Objective.Front(v.Trials)
+	front, _ := v.ranking()
 	onFront := series{Name: "Pareto front", Color: blue, Symbol: "none", Line: true}
 	others := series{Name: "dominated", Color: sky, Symbol: "none", Line: true}
 	other := series{Name: "measured otherwise", Color: purple, Symbol: "none", Line: true, Dashed: true}
@@ -77,6 +77,11 @@ func (v View) parallel() chart {
 		}
 		to.Points = append(to.Points, point{At: at[i], Trial: t.ID})
 	}
+	if len(shown) > many {
+		for _, s := range []*series{&others, &other, &infeasible} {
+			evenly(s, linesMost)
+		}
+	}
 	c.add(others, other, infeasible, onFront)
 	return c
 }
@@ -91,7 +96,9 @@ func (v View) dims(shown trial.History) []trial.Metric {
 	found := map[trial.Metric]bool{}
 	for _, t := range shown {
 		for m := range objective.MetricsOf(t) {
-			found[m] = found[m] || differ(numbers(valuesOf(shown, m)))
+			if _, known := found[m]; !known {
+				found[m] = differ(numbers(valuesOf(shown, m)))
+			}
 		}
 	}
 	maps.DeleteFunc(found, func(_ trial.Metric, differs bool) bool { return !differs })
@@ -113,8 +120,8 @@ func (v View) dims(shown trial.History) []trial.Metric {
 // valuesOf returns a metric of each trial, not a number where it is unknown.
 func valuesOf(h trial.History, m trial.Metric) []float64 {
 	all := make([]float64, len(h))
-	for i, t := range h {
-		if got, ok := objective.MetricsOf(t)[m]; ok {
+	for i := range h {
+		if got, ok := objective.MetricOf(&h[i], m); ok {
 			all[i] = got.Value
 		} else {
 			all[i] = math.NaN()

@@ -45,8 +45,7 @@ func (v View) tradeOffOf(some trial.History) chart {
 	c.Y, fy = metricAxis(up, ys)
 	c.X.Name += v.how(right)
 	c.Y.Name += v.how(up)
-	front := v.Objective.Front(v.Trials)
-	best, _ := v.Objective.Best(v.Trials)
+	front, best := v.ranking()
 
 	onFront := series{Name: "Pareto front", Color: blue, Symbol: "circle", Size: 13, Line: len(v.Objective.Axes) == 2, Step: turn(right)}
 	others := series{Name: "dominated", Color: sky, Symbol: "circle", Size: 10}
@@ -93,6 +92,11 @@ func (v View) tradeOffOf(some trial.History) chart {
 		}
 		return 0
 	})
+	if len(shown) > many {
+		for _, s := range []*series{&others, &infeasible, &other} {
+			c.thin(s, marksMost)
+		}
+	}
 	c.add(onFront, others, infeasible, other, first, chosen)
 	c.add(v.equalLines(c, up, right, fx, fy)...)
 	return c
@@ -172,6 +176,11 @@ func (v View) history() chart {
 	if len(each.Points) == 0 {
 		return c
 	}
+	if len(v.Trials) > many {
+		so.Points = steps(so.Points)
+		c.thin(&each, marksMost)
+		c.thin(&without, marksMost)
+	}
 	c.add(so, each, without)
 	return c
 }
@@ -183,7 +192,7 @@ const curveCount = 5
 func (v View) curves() chart {
 	var shown trial.History
 	for _, t := range v.Trials.Complete() {
-		if len(t.Curve) > 1 {
+		if len(t.Curve) > 1 || t.Brief {
 			shown = append(shown, t)
 		}
 	}
@@ -200,6 +209,7 @@ func (v View) curves() chart {
 	var ys []float64
 	epochs := 1
 	for i, t := range shown {
+		t = v.whole(t)
 		s := series{
 			Name: fmt.Sprintf("trial %d", t.ID), Color: []string{blue, orange, green, purple, black}[i], Symbol: "circle", Size: 6, Line: true,
 		}

@@ -152,7 +152,7 @@ func (p *progress) event(e lemonade.Event) {
 
 // standing tells how far the run is: " (3 of 12 trials, about 4 min left)".
 func (p *progress) standing() string {
-	trials := p.study.Trials()
+	trials := outlines(p.study)
 	if p.total == 0 || ended(trials) >= p.total {
 		return ""
 	}
@@ -196,7 +196,7 @@ func (p *progress) take(e lemonade.Event, text string) {
 
 // outcome says how a run ended.
 func (p *progress) outcome(err error) string {
-	done := ended(p.study.Trials())
+	done := ended(outlines(p.study))
 	switch {
 	case errors.Is(err, context.Canceled):
 		of := ""

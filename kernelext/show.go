@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
@@ -45,12 +46,15 @@ func show(out io.Writer, x any) {
 	case *trial.Trial:
 		show(out, *x)
 	case View:
-		page, err := x.html()
-		if err != nil {
-			page = ""
-			fmt.Fprintln(os.Stderr, "kernelext:", err)
-		} else if len(x.plots()) > 0 {
-			page = libraryOnce() + page
+		page := ""
+		if gonbui.IsNotebook { // drawing takes a while
+			var err error
+			if page, err = x.html(); err != nil {
+				page = ""
+				fmt.Fprintln(os.Stderr, "kernelext:", err)
+			} else if strings.Contains(page, "<script>") { // of its charts
+				page = libraryOnce() + page
+			}
 		}
 		display(out, Text(x), page)
 	case trial.Trial:

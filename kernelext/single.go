@@ -21,7 +21,7 @@ func showChart(out io.Writer, v View, name string) error {
 			continue
 		}
 		key := newID()
-		trials, err := v.trialsScript(key)
+		trials, err := v.trialsScript(key, c)
 		if err != nil {
 			return err
 		}

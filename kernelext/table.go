@@ -100,8 +100,7 @@ func (c column) hover(t trial.Trial) string {
 // marks returns what writes a trial's number with its marks: a member of the front
 // (*), the most effective (!), and measured otherwise than the study states (≠).
 func (v View) marks() func(trial.Trial) string {
-	front := v.Objective.Front(v.Trials)
-	best, _ := v.Objective.Best(v.Trials)
+	front, best := v.ranking()
 	sign := func(sign string, has bool) string {
 		if has {
 			return sign
@@ -178,7 +177,7 @@ func (v View) htmlTable(columns []column) string {
 			titled(inWords(c.method)), align(c), html.EscapeString(c.name), html.EscapeString(clip(c.method, 40)))
 	}
 	b.WriteString(`</tr>`)
-	for _, t := range v.Trials {
+	for _, t := range v.noted().Trials {
 		b.WriteString(`<tr>`)
 		for i, c := range columns {
 			title := c.hover(t)
@@ -196,8 +195,10 @@ func (v View) htmlTable(columns []column) string {
 		b.WriteString(`</tr>`)
 	}
 	fmt.Fprintf(&b, `</table></div><div style="font-size:12px;opacity:.7;white-space:pre-wrap">%s</div>`, html.EscapeString(v.legend()))
-	for _, note := range v.notes() {
-		fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div>`, html.EscapeString(note))
+	for _, note := range append(v.notes(), v.remark()) {
+		if note != "" {
+			fmt.Fprintf(&b, `<div style="font-size:12px;opacity:.7;max-width:1000px">%s</div>`, html.EscapeString(note))
+		}
 	}
 	return b.String()
 }

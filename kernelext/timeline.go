@@ -34,6 +34,10 @@ func (v View) timeline() chart {
 	if len(shown) == 0 {
 		return c
 	}
+	if len(shown) > many {
+		shown = shown[len(shown)-spansMost:]
+		c.Note = fmt.Sprintf("When each of the latest %d networks was asked for, trained and measured. Pauses between two runs are left out.", spansMost)
+	}
 	since := worked(shown)
 	ends := endMarks()
 	longest := since(slices.MaxFunc(shown, func(a, b trial.Trial) int { return a.Ended.Compare(b.Ended) }).Ended)

@@ -73,6 +73,12 @@ func (v View) tip(t trial.Trial, front []int) string {
 	return b.String()
 }
 
+// shortTip describes a trial of many on hover, in HTML.
+func (v View) shortTip(t trial.Trial) string {
+	return fmt.Sprintf(`<div style="font-size:11px;line-height:1.35;max-width:320px;white-space:normal"><b>trial %d · %s</b><div>%s</div></div>`,
+		t.ID, html.EscapeString(t.Proposer), html.EscapeString(Line(t)))
+}
+
 // metricRows lists a trial's metrics with unit, spread and method in HTML: those
 // that the study is after with all that is known of them.
 func (v View) metricRows(t trial.Trial) string {

@@ -17,6 +17,9 @@ type View struct {
 	Info      datasets.Info // of it; where that is empty it is looked up by its name
 	Trials    trial.History
 	Objective objective.Objective
+
+	study  outliner // that Trials may be outlines of; nil where they are whole
+	ranked *ranking // may be nil
 }
 
 // Study is what [ViewOf] asks of a study; *lemonade.Study has it. A study that knows
@@ -30,7 +33,8 @@ type Study interface {
 
 // ViewOf returns the study as it is now.
 func ViewOf(s Study) View {
-	v := View{Name: s.Name(), Data: s.Data(), Trials: s.Trials(), Objective: s.Objective()}
+	v := View{Name: s.Name(), Data: s.Data(), Trials: outlines(s), Objective: s.Objective(), ranked: &ranking{}}
+	v.study, _ = s.(outliner)
 	if known, ok := s.(interface{ Info() datasets.Info }); ok {
 		v.Info = known.Info()
 	}
@@ -78,10 +82,11 @@ func (v View) summary() string {
 		return "no trials yet"
 	}
 	text := strings.Join(parts, ", ")
-	if front := v.Objective.Front(v.Trials); len(front) > 0 {
+	front, best := v.ranking()
+	if len(front) > 0 {
 		text += fmt.Sprintf(" · front of %d, hypervolume %.3f", len(front), v.Objective.Hypervolume(v.Trials))
 	}
-	if best, ok := v.Objective.Best(v.Trials); ok {
+	if best > 0 {
 		text += fmt.Sprintf(" · best: trial %d", best)
 	}
 	return text
@@ -90,8 +95,8 @@ func (v View) summary() string {
 // outcomes counts the trials by their state, without the states that none has.
 func (v View) outcomes() []item {
 	count := map[trial.State]int{}
-	for _, t := range v.Trials {
-		count[t.State]++
+	for i := range v.Trials {
+		count[v.Trials[i].State]++
 	}
 	var items []item
 	for _, state := range []trial.State{trial.Complete, trial.Running, trial.Waiting, trial.Pruned, trial.Infeasible, trial.Duplicate, trial.Invalid, trial.Failed} {

@@ -21,7 +21,7 @@ func (s *Study) Running() (record.Runner, bool, error) { return s.store.Running(
 // the progress of a training. It returns nil when nobody runs the study any more,
 // at once where nobody does, and ctx.Err() when it is cancelled.
 func (s *Study) Follow(ctx context.Context, on func(Event)) error {
-	f := follower{Study: s, on: on, known: s.Trials()}
+	f := follower{Study: s, on: on, known: s.Outlines()}
 	for i, t := range f.known {
 		if !t.State.Done() { // told from its beginning
 			f.known[i] = trial.Trial{}
@@ -70,7 +70,7 @@ func (f *follower) look(ctx context.Context, runner record.Runner) error {
 			return err
 		}
 		f.changes = changes
-		trials := f.Trials()
+		trials := f.Outlines()
 		for i, t := range trials {
 			var before trial.Trial
 			if i < len(f.known) {

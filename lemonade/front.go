@@ -16,14 +16,14 @@ type Front struct {
 	Data      string              // name of the study's data set
 	Info      datasets.Info       // of the data set
 	Dir       string              // studies folder
-	Trials    trial.History       // all of the study's
+	Trials    trial.History       // all of the study's: its [Study.Outlines]
 	Objective objective.Objective // whose axes it is a front by
 }
 
 // Front returns the trials that no other beats in accuracy and energy, or the study's
 // other axes, at once.
 func (s *Study) Front() Front {
-	f := Front{Study: s.name, Data: s.Data(), Info: s.info, Dir: s.dir, Trials: s.Trials(), Objective: s.Objective()}
+	f := Front{Study: s.name, Data: s.Data(), Info: s.info, Dir: s.dir, Trials: s.Outlines(), Objective: s.Objective()}
 	f.IDs = f.Objective.Front(f.Trials)
 	return f
 }

@@ -56,7 +56,7 @@ func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
 		Name: s.name, Data: s.Data(), Partial: s.info.Partial(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
-		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Trials: []TrialReport{}, Front: s.Objective().Front(trials), Hypervolume: s.Objective().Hypervolume(trials), Lessons: trials.Lessons(), Spent: trials.Spent(),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
 	for _, t := range trials {
@@ -77,8 +77,8 @@ func (s *Study) Report() Report {
 	if r.Methods == nil {
 		r.Methods = map[trial.Metric]string{}
 	}
-	if best, ok := s.Best(); ok {
-		r.Best = &best.ID
+	if best, ok := s.Objective().Best(trials); ok {
+		r.Best = &best
 	}
 	return r
 }

@@ -79,10 +79,12 @@ func (s *Study) hold(ctx context.Context, o RunOptions) (*runner, error) {
 		r.close()
 		return nil, err
 	}
-	if err := s.Refresh(ctx); err != nil {
+	if err := s.refresh(ctx, programs); err != nil {
 		r.close()
 		return nil, err
 	}
+	s.run(true)
+	r.closers = append(r.closers, func() error { s.run(false); return nil })
 	return r, nil
 }
 

@@ -33,9 +33,24 @@ type Study struct {
 	mu        sync.Mutex          // a running study may prepare a trial while it trains another, and be looked at
 	objective objective.Objective // only the goroutine that runs the study writes it, so that it alone may read it without mu
 	trials    trial.History
+	held      detail         // how much of them that is
+	running   bool           // by this value
 	settled   int            // how many trials, from the first, have ended: those are replaced, never written to
 	keys      map[string]int // the first trial of each trial key
 }
+
+// detail is how much of each trial is held in memory: all of it of a study that is
+// not large, else what is needed, since a search may have many thousands of trials.
+type detail int
+
+const (
+	outline  detail = iota // for tables and charts: see [trial.Trial.Outline]
+	programs               // and for the rounds of a run
+	whole
+)
+
+// wholeMost is how many trials are held whole.
+const wholeMost = 1000
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
 // options name no data to create one on.
@@ -220,6 +235,9 @@ func (s *Study) Name() string { return s.name }
 // Data is the name of its data set.
 func (s *Study) Data() string { return s.settings.Data }
 
+// Proposer is who proposes its networks.
+func (s *Study) Proposer() string { return s.settings.Proposer }
+
 // Info describes its data set. Of one that is not on this machine any more there is
 // the name alone.
 func (s *Study) Info() datasets.Info { return s.info }
@@ -236,7 +254,10 @@ func (s *Study) Objective() objective.Objective {
 }
 
 // Refresh reads the trials again: another process may be running the study.
-func (s *Study) Refresh(ctx context.Context) error {
+func (s *Study) Refresh(ctx context.Context) error { return s.refresh(ctx, outline) }
+
+// refresh reads at least as much of each trial, and all of it where they are few.
+func (s *Study) refresh(ctx context.Context, least detail) error {
 	stored, _, err := s.store.Study(ctx, s.name)
 	if err != nil {
 		return err
@@ -245,21 +266,80 @@ func (s *Study) Refresh(ctx context.Context) error {
 	if err := json.Unmarshal(stored.State, &o); err != nil {
 		return fmt.Errorf("study %q: its stored objective: %w", s.name, err)
 	}
-	trials, err := s.store.Trials(ctx, s.name)
+	n, err := s.store.Count(ctx, s.name)
+	if err != nil {
+		return err
+	}
+	var trials trial.History
+	held := least
+	if n <= wholeMost {
+		held = whole
+		trials, err = s.store.Trials(ctx, s.name)
+	} else {
+		trials, err = s.store.Outlines(ctx, s.name, held == programs)
+	}
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objective, s.trials, s.settled, s.keys = o, nil, 0, map[string]int{}
+	s.objective = o
+	s.keep(trials, held)
+	return nil
+}
+
+// keep takes trials as they were read. The caller holds mu.
+func (s *Study) keep(trials trial.History, held detail) {
+	s.trials, s.held, s.settled, s.keys = make(trial.History, 0, len(trials)), held, 0, make(map[string]int, len(trials))
 	for _, t := range trials {
 		s.set(t)
 	}
-	return err
 }
 
-// Trials are the study's trials in the order of their ids.
+// run says whether this value runs the study.
+func (s *Study) run(running bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = running
+}
+
+// Trials are the study's trials in the order of their ids. Of a study of more than a
+// thousand they are read when they are asked for, and while it is run their
+// [Study.Outlines] have to do. What cannot be read is told to Options.Log.
 func (s *Study) Trials() trial.History {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held == whole || s.running {
+		return slices.Clone(s.trials)
+	}
+	trials, err := s.store.Trials(context.Background(), s.name)
+	if err != nil {
+		s.options.Log(fmt.Sprintf("study %q: its trials are shown in outline: %v", s.name, err))
+		return slices.Clone(s.trials)
+	}
+	s.keep(trials, whole)
+	return slices.Clone(trials)
+}
+
+// Outlines are the study's trials as far as tables and charts need them. Of a study
+// of more than a thousand, what [trial.Trial.Outline] leaves out may be missing; of
+// any other it is there.
+func (s *Study) Outlines() trial.History {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.Clone(s.trials)
+}
+
+// Trial returns one trial whole, and whether there is one of that id.
+func (s *Study) Trial(ctx context.Context, id int) (trial.Trial, bool, error) {
+	s.mu.Lock()
+	t, ok := s.trials.ByID(id)
+	held := s.held
+	s.mu.Unlock()
+	if !ok || held == whole || !t.State.Done() {
+		return t, ok, nil
+	}
+	return s.store.Trial(ctx, s.name, id)
 }
 
 // put keeps the trials in step with what is saved.
@@ -272,6 +352,9 @@ func (s *Study) put(t trial.Trial) {
 // set is put for a caller that holds mu.
 func (s *Study) set(t trial.Trial) {
 	i := t.ID - 1
+	if s.held != whole && t.State.Done() {
+		t = t.Outline(s.held == programs)
+	}
 	switch {
 	case i >= len(s.trials):
 		s.trials = append(s.trials, t)
@@ -289,6 +372,12 @@ func (s *Study) set(t trial.Trial) {
 	}
 	if id, ok := s.keys[t.Key]; t.Key != "" && (!ok || t.ID < id) {
 		s.keys[t.Key] = t.ID
+	}
+	if s.running && s.held == whole && len(s.trials) > wholeMost { // it has become large
+		s.held, s.trials = programs, slices.Clone(s.trials)
+		for i := range s.trials[:s.settled] {
+			s.trials[i] = s.trials[i].Outline(true)
+		}
 	}
 }
 
@@ -309,16 +398,19 @@ func (s *Study) current(id int) trial.Trial {
 }
 
 // Hypervolume is the share of the reference box that the front dominates, 0..1.
-func (s *Study) Hypervolume() float64 { return s.Objective().Hypervolume(s.Trials()) }
+func (s *Study) Hypervolume() float64 { return s.Objective().Hypervolume(s.Outlines()) }
 
 // Best is the complete trial of highest effectiveness, if there is one.
 func (s *Study) Best() (trial.Trial, bool) {
-	trials := s.Trials()
-	id, ok := s.Objective().Best(trials)
+	id, ok := s.Objective().Best(s.Outlines())
 	if !ok {
 		return trial.Trial{}, false
 	}
-	return trials.ByID(id)
+	t, ok, err := s.Trial(context.Background(), id)
+	if err != nil {
+		s.options.Log(err.Error())
+	}
+	return t, ok && err == nil
 }
 
 // Dir is the studies folder that it lives in.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // canonical returns the network of all that node out depends on, in canonical
@@ -276,7 +277,7 @@ func (c *canon) network(g *graph, l leaf) *Network {
 	shares := map[string]string{}
 	for k, i := range l.order {
 		node := c.nodes[i]
-		node.Inputs = l.inputs[k]
+		node.Inputs, node.Attrs = l.inputs[k], shared(c.label[i], node.Attrs)
 		if len(node.Inputs) == 0 {
 			node.Inputs = nil
 		}
@@ -289,6 +290,31 @@ func (c *canon) network(g *graph, l leaf) *Network {
 		n.Nodes = append(n.Nodes, node)
 	}
 	return n
+}
+
+// sharedMost bounds how many different attributes are kept for all networks.
+const sharedMost = 10_000
+
+var sharedAttrs = struct {
+	sync.Mutex
+	byLabel map[string]Attrs
+}{byLabel: map[string]Attrs{}}
+
+// shared returns attributes that are equal to those of a node of that label, and the
+// same for every network. A search keeps thousands of networks, of much the same nodes.
+func shared(label string, a Attrs) Attrs {
+	if a == nil {
+		return nil
+	}
+	sharedAttrs.Lock()
+	defer sharedAttrs.Unlock()
+	if known, ok := sharedAttrs.byLabel[label]; ok {
+		return known
+	}
+	if len(sharedAttrs.byLabel) < sharedMost {
+		sharedAttrs.byLabel[label] = a
+	}
+	return a
 }
 
 // mix combines two colours (the finaliser of MurmurHash3 over a sum). It is part

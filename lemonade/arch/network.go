@@ -30,7 +30,8 @@ func (s Shape) String() string {
 
 // Attrs are an operation's attributes, every default filled in. A value is a
 // bool, an int, a float64, a string or an []int, as the operation declares it;
-// [Network.UnmarshalJSON] restores those types.
+// [Network.UnmarshalJSON] restores those types. Networks share equal attributes, which
+// take most of their memory: those of a network are not to be written to.
 type Attrs map[string]any
 
 // Int returns an int attribute; it panics when the operation declares none of that name.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -196,6 +197,9 @@ func (o Objective) TargetsMet(m trial.Metrics) bool {
 // method than the study's, such as "inference_energy: by estimate, the study's by
 // nvml-counter". Such values are not ranked.
 func (o Objective) Differs(m trial.Metrics) []string {
+	if !o.anyForeign(m) { // as of nearly all trials, of which there may be many
+		return nil
+	}
 	var out []string
 	for _, info := range trial.Ordered(slices.Values(o.Concerns())) {
 		if method := m[info.Metric].Method; o.differs(m, info.Metric) {
@@ -277,6 +281,17 @@ func (o Objective) foreign(name trial.Metric, v trial.Measurement) bool {
 	return method != "" && v.Method != "" && v.Method != method
 }
 
+// anyForeign reports whether there is anything for Differs to tell.
+func (o Objective) anyForeign(m trial.Metrics) bool {
+	foreign := func(name trial.Metric) bool { return o.differs(m, name) }
+	for name := range o.Limits {
+		if foreign(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(o.Axes, foreign) || slices.ContainsFunc(o.Wants, func(w Want) bool { return foreign(w.Metric) })
+}
+
 // comparable is known for ranking: the value was obtained by the study's method.
 func (o Objective) comparable(m trial.Metrics, name trial.Metric) (float64, bool) {
 	v, ok := m[name]
@@ -291,15 +306,18 @@ func (o Objective) ranked(name trial.Metric, v trial.Measurement, ok bool) (floa
 }
 
 // MetricsOf returns what is known of a trial: what was measured, and the static
-// metrics of its network where the measurements do not repeat them.
+// metrics of its network where the measurements do not repeat them. It may be the
+// trial's own map: it is not to be written to.
 func MetricsOf(t trial.Trial) trial.Metrics {
-	if t.Costs.Params == 0 && t.Costs.MACs == 0 {
+	if t.Costs.Params == 0 && t.Costs.MACs == 0 || !slices.ContainsFunc(static, func(m trial.Metric) bool { _, ok := t.Metrics[m]; return !ok }) {
 		return t.Metrics
 	}
 	all := trial.Static(t.Costs)
 	maps.Copy(all, t.Metrics)
 	return all
 }
+
+var static = slices.Collect(maps.Keys(trial.Static(arch.Costs{})))
 
 // MetricOf is one of [MetricsOf], for those who look at one metric of many trials.
 func MetricOf(t *trial.Trial, m trial.Metric) (trial.Measurement, bool) {

@@ -131,6 +131,61 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestOutlines reads what is left of a trial without its large parts, which saving that
+// again does not take away.
+func TestOutlines(t *testing.T) {
+	s := open(t, t.TempDir())
+	create(t, s, "a")
+	want, attempts := full(t, 1)
+	want.Dropped = []trial.Dropped{{Command: want.Commands[0], Reason: "others come first"}}
+	want.Lessons = &trial.Lessons{Text: "- wider is better", Exchange: attempts[0].Exchange}
+	save(t, s, "a", want)
+	for _, a := range attempts {
+		if err := s.AddAttempt(ctx, "a", 1, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want.Attempts = attempts
+	for _, programs := range []bool{false, true} {
+		got, err := s.Outlines(ctx, "a", programs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(trial.History{want.Outline(programs)}, got); diff != "" {
+			t.Errorf("programs %v (-want +got):\n%s", programs, diff)
+		}
+		got[0].Weights, want.Weights = "", ""
+		save(t, s, "a", got[0])
+		after, ok, err := s.Trial(ctx, "a", 1)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if diff := cmp.Diff(want, after); diff != "" {
+			t.Errorf("programs %v, saved again (-want +got):\n%s", programs, diff)
+		}
+	}
+	if _, ok, err := s.Trial(ctx, "a", 2); ok || err != nil {
+		t.Errorf("a trial that is not there: %v, %v", ok, err)
+	}
+	if n, err := s.Count(ctx, "a"); n != 1 || err != nil {
+		t.Errorf("%d trials, %v", n, err)
+	}
+}
+
+// TestOlderCalls reads in outline what was recorded before calls had a column.
+func TestOlderCalls(t *testing.T) {
+	dir := written(t, 3, `INSERT INTO attempts (study, trial, turn, proposer, state, reason, program, hash, exchange)
+		VALUES ('a', 1, 0, 'openai', 'complete', '', 'p', '', '{"model":"m","prompt":[{"role":"user","content":"a \u0000 b"}],"answer":"c","prompt_tokens":7}')`)
+	h, err := open(t, dir).Outlines(ctx, "a", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []trial.Attempt{{Proposer: "openai", State: trial.Complete, Exchange: &trial.Exchange{Model: "m", PromptTokens: 7}}}
+	if diff := cmp.Diff(want, h[0].Attempts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestStudies(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := Study{Name: "b study", Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Options: json.RawMessage(`{"data": "digits",  "seed": 1}`)}
@@ -298,7 +353,7 @@ func TestOpenTogether(t *testing.T) {
 
 func TestForeignDatabases(t *testing.T) {
 	for _, c := range []struct{ name, sql, want string }{
-		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 3: use a newer Lemonade"},
+		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 4: use a newer Lemonade"},
 		{"of another program", "CREATE TABLE t (x)", "database of another program"},
 		{"not a database", "", "not a database"},
 	} {
@@ -336,7 +391,7 @@ func TestForeignDatabases(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s := open(t, t.TempDir())
 	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "3"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "4"} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s is %q, %v; want %q", name, pragma, got, err, want)

@@ -81,6 +81,9 @@ var migrations = []string{
 	ALTER TABLE metrics ADD COLUMN high REAL;                             -- likewise
 	ALTER TABLE metrics ADD COLUMN idle REAL;                             -- how much of the value the idle machine would have used
 	ALTER TABLE metrics ADD COLUMN quality TEXT NOT NULL DEFAULT '';      -- what weakens the value`,
+
+	`ALTER TABLE attempts ADD COLUMN call TEXT; -- JSON: the exchange without prompt and answer
+	UPDATE attempts SET call = json_remove(exchange, '$.prompt', '$.answer') WHERE exchange IS NOT NULL;`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

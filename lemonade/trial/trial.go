@@ -4,6 +4,7 @@
 package trial
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -148,6 +149,37 @@ type Trial struct {
 	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
 	Started       time.Time          `json:"started"`
 	Ended         time.Time          `json:"ended,omitzero"`
+	Brief         bool               `json:"-"` // it is an outline: see [Trial.Outline]
+}
+
+// Outline returns the trial without what only a look at it alone needs, and what takes
+// the most room: the commands that were dropped, the results class by class, the texts
+// of answers and of exchanges with a language model, and unless programs is set the
+// program and the learning curve.
+func (t Trial) Outline(programs bool) Trial {
+	t.Brief = true
+	t.Dropped, t.Quality = nil, nil
+	if !programs {
+		t.Program, t.Curve = nil, nil
+	}
+	t.Attempts = slices.Clone(t.Attempts)
+	for i := range t.Attempts {
+		a := &t.Attempts[i]
+		a.Program, a.Exchange = "", a.Exchange.outline()
+	}
+	if t.Lessons != nil {
+		t.Lessons = &Lessons{Text: t.Lessons.Text, Exchange: t.Lessons.Exchange.outline()}
+	}
+	return t
+}
+
+func (x *Exchange) outline() *Exchange {
+	if x == nil {
+		return nil
+	}
+	short := *x
+	short.Prompt, short.Answer = nil, ""
+	return &short
 }
 
 // Epoch is one row of a learning curve.
