@@ -92,7 +92,7 @@ func (d *round) prepare(ctx context.Context) (trial.Trial, error) {
 func (d *round) begin(ctx context.Context) error {
 	d.State, d.Proposer, d.Started = trial.Waiting, d.proposer.Name(), time.Now()
 	advice, err := d.rules.Advise(expert.Input{
-		History: d.history, Objective: d.objective, Trial: d.ID, Recipe: d.recipe(), NoNiches: d.settings.without(Niches),
+		History: d.history, Objective: d.objective, Trial: d.ID, Recipe: d.recipe(), NoNiches: d.settings.without(Niches), Ledger: &d.seen,
 		Task: expert.Task{Name: datasets.Short(d.info.Name), Input: inputOf(d.info), Classes: len(d.info.ClassNames)},
 	})
 	if err != nil {

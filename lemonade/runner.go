@@ -15,6 +15,7 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/expert"
+	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -34,6 +35,8 @@ type runner struct {
 	engine    string
 	precision string
 	data      trial.Data
+	seen      objective.Ledger // of what rounds know
+	ended     objective.Ledger // of what has ended
 	ahead     ahead
 	telling   sync.Mutex
 	word      word
@@ -299,7 +302,8 @@ func (r *runner) save(ctx context.Context, t trial.Trial) error {
 // keepFront deletes the weights of the trials that are not on the front.
 func (r *runner) keepFront(ctx context.Context) error {
 	trials := r.past()
-	front := r.Objective().Front(trials)
+	r.ended.Update(r.Objective(), trials)
+	front := r.ended.Front()
 	for _, t := range trials {
 		if t.Weights == "" || slices.Contains(front, t.ID) {
 			continue

@@ -25,6 +25,8 @@ type Input struct {
 	Trial     int          // id of the round that the advice is for; earlier finished rounds count
 	Recipe    *arch.Recipe // that every network is trained with; nil where a program may choose
 	NoNiches  bool         // ask for no complexity
+
+	Ledger *objective.Ledger // of the search, where one is kept from round to round; nil where not
 }
 
 // Advice is what the next round should do.

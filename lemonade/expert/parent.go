@@ -50,7 +50,7 @@ func (s *search) front(niche *trial.Niche) []*trial.Trial {
 		changed[s.past[i].Parent]++
 	}
 	top := slices.Max(s.accuracy)
-	ids := s.in.Objective.Front(s.complete)
+	ids := s.ledger.Front()
 	var front []*trial.Trial
 	for i := range s.complete {
 		t := &s.complete[i]

@@ -15,8 +15,9 @@ type search struct {
 	in       Input
 	past     trial.History // the finished rounds before this one
 	complete trial.History
-	scores   []float64 // of the complete ones, as of score
-	accuracy []float64 // likewise, as of accuracyOf
+	ledger   *objective.Ledger // of the complete ones
+	scores   []float64         // of the complete ones, as of score
+	accuracy []float64         // likewise, as of accuracyOf
 
 	plateau                    int
 	bestAccuracy, lastAccuracy any // float64, nil where unknown
@@ -29,9 +30,16 @@ type search struct {
 
 func newSearch(in Input, past trial.History) *search {
 	s := &search{in: in, past: past, complete: past.Complete(), uses: map[string]int{}, children: map[int][]int{}}
+	if s.ledger = in.Ledger; s.ledger == nil {
+		s.ledger = new(objective.Ledger)
+	}
+	s.ledger.Update(in.Objective, s.complete)
 	s.scores, s.accuracy = make([]float64, len(s.complete)), make([]float64, len(s.complete))
 	for i := range s.complete {
-		s.scores[i], s.accuracy[i] = score(in.Objective, &s.complete[i]), accuracyOf(&s.complete[i])
+		s.scores[i], s.accuracy[i] = -1, accuracyOf(&s.complete[i])
+		if v, ok := s.ledger.Score(i); ok {
+			s.scores[i] = v
+		}
 	}
 	s.progress()
 	for i := range past {
@@ -58,7 +66,7 @@ func has(commands []trial.Command, code string) bool {
 func (s *search) progress() {
 	best, bestIsScore := math.Inf(-1), false
 	for i := range s.complete {
-		accuracy, known := finite(s.complete[i].Metrics, trial.Accuracy)
+		accuracy, known := s.accuracy[i], s.accuracy[i] >= 0
 		if known {
 			s.lastAccuracy = accuracy
 			if b, ok := s.bestAccuracy.(float64); !ok || accuracy > b {

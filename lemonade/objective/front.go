@@ -12,27 +12,9 @@ import (
 // members. A trial with an unknown axis, or with one that was obtained by another
 // method than the study's, is never one.
 func (o Objective) Front(h trial.History) []int {
-	type point struct {
-		id     int
-		values []float64
-	}
-	var members []point // that none so far dominates: few, of however many trials
-	for i := range h {
-		if h[i].State != trial.Complete {
-			continue
-		}
-		values, ok := o.values(&h[i])
-		if !ok || slices.ContainsFunc(members, func(m point) bool { return o.dominates(m.values, values) }) {
-			continue
-		}
-		members = slices.DeleteFunc(members, func(m point) bool { return o.dominates(values, m.values) })
-		members = append(members, point{h[i].ID, values})
-	}
-	ids := make([]int, len(members))
-	for i, m := range members {
-		ids[i] = m.id
-	}
-	return ids
+	var l Ledger
+	l.Update(o, h)
+	return l.Front()
 }
 
 // values returns a trial's values on the axes, and whether all are known.
