@@ -58,11 +58,11 @@ func (v View) trainingCosts() []item {
 		return it
 	}
 	if trainings == 0 {
-		return []item{{name: "trainings", value: "none"}}
+		return append([]item{{name: "trainings", value: "none"}}, v.reusedItems()...)
 	}
-	return []item{
+	return append([]item{
 		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
-	}
+	}, v.reusedItems()...)
 }
 
 // sum adds a metric up over the n trials that have it, with its band and its idle
@@ -72,7 +72,7 @@ func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
 	banded, idled := 0, 0
 	for _, t := range v.Trials {
 		got, ok := t.Metrics[m]
-		if !ok {
+		if !ok || t.Reused != nil { // which has cost another study
 			continue
 		}
 		n++

@@ -130,6 +130,9 @@ func (v View) trialText(t trial.Trial) string {
 	if t.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", indent(t.Reason, "  "))
 	}
+	if text := reusedFrom(t); text != "" {
+		fmt.Fprintf(&b, "%s\n", text)
+	}
 	if t.Parent > 0 {
 		fmt.Fprintf(&b, "changed from trial %d\n", t.Parent)
 	}
@@ -167,6 +170,9 @@ func (v View) trialHTML(t trial.Trial) string {
 	}
 	if t.Reason != "" {
 		fmt.Fprintf(&b, `<pre style="color:#D55E00;white-space:pre-wrap;margin:4px 0">%s</pre>`, html.EscapeString(t.Reason))
+	}
+	if text := reusedFrom(t); text != "" {
+		fmt.Fprintf(&b, `<div>%s</div>`, html.EscapeString(text))
 	}
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,

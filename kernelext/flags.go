@@ -55,6 +55,8 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.StringArrayVar(&stops, "stop-after", nil, "`CONDITION` that ends this run sooner: a time such as 30m, a training energy such as 0.1kWh, or target; may be repeated")
 	f.StringVar(&o.Dir, "studies", "", "`FOLDER` that holds the studies (default LEMONADE_STUDIES, else in the data folder)")
 
+	f.BoolVar(&o.NoReuse, "no-reuse", false, "train also what a study of the folder has trained already, under the same conditions")
+
 	f = group("The study")
 	f.StringVar(&o.Data, "data", "", "`NAME` of the data set: "+dataNames())
 	f.BoolVar(&o.Partial, "partial", false, partialHelp)

@@ -43,7 +43,7 @@ func cellTime(t time.Time) string {
 
 // trialsTable has a row for each trial.
 func (v View) trialsTable() [][]string {
-	rows := [][]string{{"trial", "state", "reason", "proposer", "parent", "niche", "commands", "front", "best", "effectiveness", "params", "macs", "runs", "started", "ended", "seconds", "network_hash", "program_lines"}}
+	rows := [][]string{{"trial", "state", "reason", "proposer", "parent", "niche", "commands", "front", "best", "effectiveness", "params", "macs", "runs", "started", "ended", "seconds", "network_hash", "program_lines", "reused_from"}}
 	front := v.Objective.Front(v.Trials)
 	best, _ := v.Objective.Best(v.Trials)
 	yes := func(is bool) string {
@@ -67,6 +67,10 @@ func (v View) trialsTable() [][]string {
 			}
 			seconds = cellNumber(total)
 		}
+		reused := ""
+		if t.Reused != nil {
+			reused = t.Reused.String()
+		}
 		params, macs := "", ""
 		if t.Program != nil {
 			lines = strconv.Itoa(strings.Count(strings.TrimRight(t.Program.Source, "\n"), "\n") + 1)
@@ -75,7 +79,7 @@ func (v View) trialsTable() [][]string {
 		rows = append(rows, []string{
 			strconv.Itoa(t.ID), string(t.State), cellText(t.Reason), cellText(t.Proposer), parent, cellText(asked), cellText(codes(t)),
 			yes(slices.Contains(front, t.ID)), yes(t.ID == best), cellOptional(t.Effectiveness), params, macs, strconv.Itoa(t.Runs),
-			cellTime(t.Started), cellTime(t.Ended), seconds, cellText(t.Hash), lines,
+			cellTime(t.Started), cellTime(t.Ended), seconds, cellText(t.Hash), lines, cellText(reused),
 		})
 	}
 	return v.marked(rows)

@@ -28,7 +28,7 @@ const reasonName = "commands or reason"
 func (v View) columns() []column {
 	all := []column{
 		{name: "trial", right: true, cell: v.marks()},
-		{name: "state", cell: func(t trial.Trial) string { return string(t.State) }},
+		{name: "state", cell: func(t trial.Trial) string { return string(t.State) + reusedMark(t) }},
 		{name: "by", cell: func(t trial.Trial) string { return t.Proposer }},
 		{name: "effect.", right: true, cell: score},
 	}

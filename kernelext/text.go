@@ -33,7 +33,7 @@ func Line(t trial.Trial) string {
 	if t.Reason != "" {
 		return printable(fmt.Sprintf("%s: %s", t.State, clip(firstLine(t.Reason), 200)))
 	}
-	parts := []string{string(t.State)}
+	parts := []string{string(t.State) + reusedMark(t)}
 	all := objective.MetricsOf(t)
 	for _, m := range []trial.Metric{trial.Accuracy, trial.InferenceEnergy, trial.Latency, trial.Params} {
 		if _, ok := all[m]; !ok {

@@ -90,6 +90,9 @@ func endMarks() []series {
 // ended with; and the whole where it was evaluated and its times are not told.
 func stages(t trial.Trial, total float64) (all [6]float64) {
 	s := t.Seconds
+	if t.Reused != nil { // those are of the training that was taken over
+		s = nil
+	}
 	if t.Runs > 0 && len(s) == 0 {
 		all[5] = total
 		return all

@@ -44,6 +44,7 @@ type Options struct {
 
 	Dir       string             // studies folder; default [DefaultDir]
 	LLM       propose.Options    // the language model, its caps and its address; only model and temperature are stored
+	NoReuse   bool               // train also what a study of the folder has trained already: else what holds here of that is taken over
 	Evaluator evaluate.Evaluator // default: worker processes on this machine
 	Log       func(string)       // told about long steps, such as building the worker
 }

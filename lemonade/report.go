@@ -19,6 +19,7 @@ type Report struct {
 	Best        *int           `json:"best"`        // id; null before the first complete trial
 	Lessons     string         `json:"lessons"`     // the latest
 	Spent       trial.Spending `json:"spent"`       // on language models
+	Saved       trial.Savings  `json:"saved"`       // by trainings that were taken over from other trials
 
 	Account trial.Accounting        `json:"account"` // from energy to CO2e
 	Methods map[trial.Metric]string `json:"methods"` // by which the study's metrics are obtained
@@ -49,6 +50,8 @@ type TrialReport struct {
 	Differs       []string           `json:"differs"`       // what was measured otherwise than the study's, and is not ranked
 	Effectiveness *float64           `json:"effectiveness"` // null where it is unknown
 	Weights       string             `json:"weights"`
+	Conditions    *trial.Conditions  `json:"conditions"` // that the measured figures hold for; null where there are none
+	Reused        *trial.Source      `json:"reused"`     // the trial whose training was taken over; null where the network was trained
 }
 
 // Report describes the study as it was last read.
@@ -56,7 +59,7 @@ func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
 		Name: s.name, Data: s.Data(), Partial: s.info.Partial(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
-		Trials: []TrialReport{}, Front: s.Objective().Front(trials), Hypervolume: s.Objective().Hypervolume(trials), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Trials: []TrialReport{}, Front: s.Objective().Front(trials), Hypervolume: s.Objective().Hypervolume(trials), Lessons: trials.Lessons(), Spent: trials.Spent(), Saved: trials.Saved(),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
 	for _, t := range trials {
@@ -64,7 +67,7 @@ func (s *Study) Report() Report {
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
 			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics,
-			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
+			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights, Conditions: t.Conditions, Reused: t.Reused,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source

@@ -2,6 +2,8 @@ package lemonade
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -64,13 +66,43 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 
 // measure trains the network in a worker. The record says so before it begins,
 // and how often it did.
+//
+// A network that a study of the folder has trained already is not trained again: see
+// [Options].NoReuse.
 func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
-	t.Runs++
-	if err := r.save(ctx, *t); err != nil {
-		return err
-	}
 	job := r.job(t.Program)
 	job.Weights = r.weightsFile(t.ID)
+	result, from, err := r.reuse(ctx, job)
+	if err != nil {
+		return err
+	}
+	if t.Reused = from; from != nil {
+		r.emit(Event{Kind: Note, Trial: *t, Text: fmt.Sprintf("trial %d: its network was trained before, in %s, and is not trained again", t.ID, from)})
+	} else {
+		if result, err = r.train(ctx, t, job); err != nil {
+			return err // the trial stays Running: the next run takes it up again
+		}
+	}
+	conditions := r.conditions(job)
+	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
+	t.Conditions = &conditions
+	t.Metrics = maps.Clone(t.Metrics) // others may be looking
+	maps.Copy(t.Metrics, result.Metrics)
+	switch _, err := os.Stat(job.Weights); {
+	case t.State != trial.Complete:
+		_ = os.Remove(job.Weights) // there are some where it failed after the training
+	case err == nil: // an evaluator of another kind writes none
+		t.Weights = job.Weights
+	}
+	return nil
+}
+
+// train has the job done by a worker.
+func (r *runner) train(ctx context.Context, t *trial.Trial, job trial.Job) (trial.Result, error) {
+	t.Runs++
+	if err := r.save(ctx, *t); err != nil {
+		return trial.Result{}, err
+	}
 	profiling := false
 	result, err := r.evaluator.Evaluate(ctx, job, func(p trial.Progress) {
 		if p.Phase == trial.PhaseProfile && !profiling {
@@ -82,20 +114,7 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	if profiling {
 		r.ahead.quiet.Unlock()
 	}
-	if err != nil {
-		return err // the trial stays Running: the next run takes it up again
-	}
-	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
-	for name, m := range result.Metrics {
-		t.Metrics[name] = m
-	}
-	switch _, err := os.Stat(job.Weights); {
-	case t.State != trial.Complete:
-		_ = os.Remove(job.Weights) // there are some where it failed after the training
-	case err == nil: // an evaluator of another kind writes none
-		t.Weights = job.Weights
-	}
-	return nil
+	return result, err
 }
 
 // score weighs what was measured and ends the trial.

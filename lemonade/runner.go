@@ -231,7 +231,9 @@ func (r *runner) finished() bool {
 	if r.run.Stop.Energy > 0 {
 		kWh := 0.0
 		for i := range trials {
-			kWh += trials[i].Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+			if trials[i].Reused == nil {
+				kWh += trials[i].Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+			}
 		}
 		if kWh >= r.run.Stop.Energy {
 			return true

@@ -9,7 +9,6 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
-	"github.com/lemo-nade/lemonade/lemonade/record"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -31,17 +30,12 @@ func Run(ctx context.Context, o Options) (err error) {
 			return fmt.Errorf("arm %s: %w", a, err)
 		}
 	}
-	store, err := record.Open(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
 	worker, err := evaluate.Open(ctx, evaluate.Options{Log: o.Log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, worker.Close()) }()
-	return run(ctx, o, &once{worker, store})
+	return run(ctx, o, brief{worker})
 }
 
 func run(ctx context.Context, o Options, e evaluate.Evaluator) error {

@@ -85,7 +85,7 @@ func TestStoppedAndResumed(t *testing.T) {
 			cancel()
 		}
 	}
-	if err := run(ctx, o, &once{count, store}); !errors.Is(err, context.Canceled) {
+	if err := run(ctx, o, brief{count}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a run that was stopped: %v", err)
 	}
 	if len(lines) != 1 || !strings.HasPrefix(lines[0], "random seed 3 trial 1/2: complete, accuracy ") || !strings.Contains(lines[0], "macs ") {
@@ -99,7 +99,7 @@ func TestStoppedAndResumed(t *testing.T) {
 		t.Errorf("half way %d trials are reported, want 1", done)
 	}
 
-	if err := run(t.Context(), o, &once{count, store}); err != nil {
+	if err := run(t.Context(), o, brief{count}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Read(t.Context(), o)
@@ -143,7 +143,7 @@ func TestNothingIsTrainedTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := &counting{Evaluator: scripted{}}
-	if err := run(t.Context(), o, &once{count, openStore(t, o.Dir)}); err != nil {
+	if err := run(t.Context(), o, brief{count}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Read(t.Context(), o)
@@ -172,8 +172,7 @@ func TestStopsWhereNoModelAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := openStore(t, o.Dir)
-	err = run(t.Context(), o, &once{scripted{}, store})
+	err = run(t.Context(), o, brief{scripted{}})
 	if err == nil || !strings.Contains(err.Error(), "arm openai, seed 1") || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "sk-marked") {
 		t.Errorf("error %v, want one that names the arm, the seed and the status, and no key", err)
 	}

@@ -128,13 +128,19 @@ func (e *Engine) Device() string {
 	if e.gpu {
 		return strings.TrimSpace(e.backend.DeviceDescription(0))
 	}
+	return "cpu " + Machine()
+}
+
+// Machine describes this machine: the processor's model with the number of its
+// threads that there are to use.
+func Machine() string {
 	name := runtime.GOARCH
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if m := processorModel.FindSubmatch(info); m != nil {
 			name = string(m[1])
 		}
 	}
-	return fmt.Sprintf("cpu %s, %d threads", name, runtime.NumCPU())
+	return fmt.Sprintf("%s, %d threads", name, runtime.NumCPU())
 }
 
 var processorModel = regexp.MustCompile(`(?m)^model name\s*:\s*(.+?)\s*$`)

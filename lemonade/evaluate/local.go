@@ -55,6 +55,7 @@ type Description struct {
 	Engine    string // "gomlx v0.28.2"; part of every trial key
 	Precision string // what a job of no precision is trained in; part of every trial key
 	Device    string // "cpu", "cuda" with the device's own name
+	Machine   string // the processor, and how many of its threads there are to use
 	Backend   string // value of GOMLX_BACKEND in the workers
 	Meter     string // method by which energy is measured, as in trial.Measurement
 }
@@ -201,7 +202,7 @@ func openBackend(ctx context.Context, o Options, dir string) (Description, error
 	case m.Backend == nil:
 		return Description{}, fmt.Errorf("evaluate: the worker %s answered something other than its backend: %s", o.Worker, mendVersions)
 	}
-	return Description{Engine: hello.Engine, Precision: m.Backend.Precision, Device: m.Backend.Device, Backend: m.Backend.Name, Meter: m.Backend.Meter}, nil
+	return Description{Engine: hello.Engine, Precision: m.Backend.Precision, Device: m.Backend.Device, Machine: m.Backend.Machine, Backend: m.Backend.Name, Meter: m.Backend.Meter}, nil
 }
 
 // Evaluate trains and measures the job's network in a worker of its own.

@@ -84,7 +84,9 @@ func full(t testing.TB, id int) (trial.Trial, []trial.Attempt) {
 			Mistakes: []trial.Answer{{Index: 7, True: 3, Predicted: 8, Confidence: 0.9312}},
 		},
 		Effectiveness: &effectiveness, Weights: "weights/3.bin",
-		Started: time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC), Ended: time.Date(2026, 3, 4, 5, 7, 8, 0, time.UTC),
+		Conditions: &trial.Conditions{Machine: "an EPYC, 2 threads", Device: "cpu", Plugin: "p.so", Meter: trial.MethodRAPL, Profile: time.Second, PUE: 1.2, Intensity: 480},
+		Reused:     &trial.Source{Study: "b", Trial: 7},
+		Started:    time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC), Ended: time.Date(2026, 3, 4, 5, 7, 8, 0, time.UTC),
 	}, attempts
 }
 
@@ -279,7 +281,12 @@ func TestFind(t *testing.T) {
 		trial.Trial{ID: 9, State: trial.Infeasible, Key: "stopped", Metrics: stopped},
 	)
 	early := trial.Trial{ID: 1, State: trial.Complete, Key: "both", Metrics: measured, Ended: at(8)}
-	save(t, s, "b", early)
+	here := trial.Conditions{Machine: "m", Device: "d", PUE: 1.1}
+	save(t, s, "b", early,
+		trial.Trial{ID: 2, State: trial.Complete, Key: "here", Metrics: measured, Ended: at(1)},
+		trial.Trial{ID: 3, State: trial.Complete, Key: "here", Metrics: measured, Ended: at(2), Conditions: &here},
+		trial.Trial{ID: 4, State: trial.Complete, Key: "taken", Metrics: measured, Ended: at(2), Conditions: &here, Reused: &trial.Source{Study: "a", Trial: 8}},
+	)
 	if err := s.AddAttempt(ctx, "b", 1, trial.Attempt{Proposer: "p"}); err != nil {
 		t.Fatal(err)
 	}
@@ -287,8 +294,8 @@ func TestFind(t *testing.T) {
 	for key, want := range map[string]struct {
 		study string
 		id    int
-	}{"running": {}, "failed": {}, "before": {}, "stopped": {}, "": {}, "unknown": {}, "after": {"a", 5}, "both": {"b", 1}} {
-		study, x, ok, err := s.Find(ctx, key)
+	}{"running": {}, "failed": {}, "before": {}, "stopped": {}, "": {}, "unknown": {}, "taken": {}, "here": {"b", 3}, "after": {"a", 5}, "both": {"b", 1}} {
+		study, x, ok, err := s.Find(ctx, key, here)
 		if err != nil || study != want.study || x.ID != want.id || ok != (want.id != 0) {
 			t.Errorf("%q: study %q, trial %d, %v, %v; want %+v", key, study, x.ID, ok, err, want)
 		}

@@ -83,7 +83,9 @@ var migrations = []string{
 	ALTER TABLE metrics ADD COLUMN quality TEXT NOT NULL DEFAULT '';      -- what weakens the value`,
 
 	`ALTER TABLE attempts ADD COLUMN call TEXT; -- JSON: the exchange without prompt and answer
-	UPDATE attempts SET call = json_remove(exchange, '$.prompt', '$.answer') WHERE exchange IS NOT NULL;`,
+	UPDATE attempts SET call = json_remove(exchange, '$.prompt', '$.answer') WHERE exchange IS NOT NULL;
+	ALTER TABLE trials ADD COLUMN conditions TEXT NOT NULL DEFAULT 'null'; -- JSON: machine, meter and the like that measured figures hold for
+	ALTER TABLE trials ADD COLUMN reused TEXT NOT NULL DEFAULT 'null';     -- JSON: study and trial whose training was taken over`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

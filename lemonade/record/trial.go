@@ -74,6 +74,8 @@ func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) err
 	seconds, err := jsonText("seconds", t.Seconds, err)
 	forecast, err := jsonText("forecast", t.Forecast, err)
 	quality, err := jsonText("quality", t.Quality, err)
+	conditions, err := jsonText("conditions", t.Conditions, err)
+	reused, err := jsonText("reused", t.Reused, err)
 	if err != nil {
 		return err
 	}
@@ -83,15 +85,15 @@ func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) err
 		}
 		return fmt.Sprintf("CASE WHEN excluded.%[1]s %[2]s THEN trials.%[1]s ELSE excluded.%[1]s END", column, lacking)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = tx.ExecContext(ctx, `INSERT INTO trials (study, id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality, conditions, reused)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, proposer = excluded.proposer, parent = excluded.parent,
 			hash = excluded.hash, key = excluded.key, effectiveness = excluded.effectiveness, runs = excluded.runs, weights = excluded.weights,
 			started = excluded.started, ended = excluded.ended, commands = excluded.commands, costs = excluded.costs, niche = excluded.niche, seconds = excluded.seconds,
-			forecast = excluded.forecast, program = `+set("program", "IS NULL")+`, curve = `+set("curve", "= 'null'")+`, dropped = `+set("dropped", "= 'null'")+`,
+			forecast = excluded.forecast, conditions = excluded.conditions, reused = excluded.reused, program = `+set("program", "IS NULL")+`, curve = `+set("curve", "= 'null'")+`, dropped = `+set("dropped", "= 'null'")+`,
 			quality = `+set("quality", "= 'null'")+`, lessons = `+set("lessons", "IS NOT NULL"),
 		study, t.ID, string(t.State), t.Reason, t.Proposer, t.Parent, t.Hash, t.Key, t.Effectiveness, t.Runs, t.Weights,
-		timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality)
+		timeText(t.Started), timeText(t.Ended), program, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality, conditions, reused)
 	if err != nil {
 		return err
 	}
@@ -201,17 +203,23 @@ func (s *Store) Count(ctx context.Context, study string) (n int, err error) {
 
 // Find returns the trial with that trial_key that was trained and measured,
 // over all studies: a complete one, else one that broke a limit only when it
-// was measured, but not one whose training was stopped at a limit. Of several it is the one that ended first.
-func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Trial, ok bool, err error) {
+// was measured, but not one whose training was stopped at a limit, nor one that was
+// itself taken over. Of several it is one that was measured under these conditions,
+// where there is one, and the one that ended first.
+func (s *Store) Find(ctx context.Context, key string, under trial.Conditions) (study string, t trial.Trial, ok bool, err error) {
 	if key == "" {
 		return "", trial.Trial{}, false, nil
 	}
+	conditions, err := jsonText("conditions", under, nil)
+	if err != nil {
+		return "", trial.Trial{}, false, err
+	}
 	err = s.read(ctx, fmt.Sprintf("looking for trial key %q", key), func(tx *sql.Tx) error {
 		var id int
-		err := tx.QueryRowContext(ctx, `SELECT study, id FROM trials AS t WHERE key = ? AND key <> '' AND (state = ? OR state = ? AND EXISTS (
+		err := tx.QueryRowContext(ctx, `SELECT study, id FROM trials AS t WHERE key = ? AND key <> '' AND reused = 'null' AND (state = ? OR state = ? AND EXISTS (
 				SELECT 1 FROM metrics AS m WHERE m.study = t.study AND m.trial = t.id AND m.metric = ?))
-			ORDER BY state = ? DESC, ended, study, id LIMIT 1`,
-			key, string(trial.Complete), string(trial.Infeasible), string(trial.Accuracy), string(trial.Complete)).Scan(&study, &id)
+			ORDER BY conditions = ? DESC, state = ? DESC, ended, study, id LIMIT 1`,
+			key, string(trial.Complete), string(trial.Infeasible), string(trial.Accuracy), conditions, string(trial.Complete)).Scan(&study, &id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -242,13 +250,13 @@ type columns struct{ trial, attempt string }
 func read(ctx context.Context, tx *sql.Tx, study string, id int, from columns) (trial.History, error) {
 	var rows []row
 	at := map[int]int{} // place of each id in rows
-	query := `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, commands, costs, niche, seconds, forecast, ` + from.trial + `
+	query := `SELECT id, state, reason, proposer, parent, hash, key, effectiveness, runs, weights, started, ended, commands, costs, niche, seconds, forecast, conditions, reused, ` + from.trial + `
 		FROM trials WHERE study = ?1 AND id ` + these + ` ORDER BY id`
 	err := each(ctx, tx, query, study, id, func(scan func(...any) error) error {
 		var r row
 		t := &r.t
 		if err := scan(&t.ID, &t.State, &t.Reason, &t.Proposer, &t.Parent, &t.Hash, &t.Key, &t.Effectiveness, &t.Runs, &t.Weights,
-			&r.started, &r.ended, &r.commands, &r.costs, &r.niche, &r.seconds, &r.forecast, &r.program, &r.curve, &r.dropped, &r.lessons, &r.quality); err != nil {
+			&r.started, &r.ended, &r.commands, &r.costs, &r.niche, &r.seconds, &r.forecast, &r.conditions, &r.reused, &r.program, &r.curve, &r.dropped, &r.lessons, &r.quality); err != nil {
 			return err
 		}
 		at[t.ID] = len(rows)
@@ -296,9 +304,9 @@ func read(ctx context.Context, tx *sql.Tx, study string, id int, from columns) (
 
 // row is a row of the table of trials, its JSON as it is there.
 type row struct {
-	t                                                                                           trial.Trial
-	started, ended, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality string
-	program                                                                                     sql.NullString
+	t                                                                                                               trial.Trial
+	started, ended, commands, costs, curve, dropped, niche, lessons, seconds, forecast, quality, conditions, reused string
+	program                                                                                                         sql.NullString
 }
 
 // decode turns rows into trials, on every processor: that takes most of the time.
@@ -344,6 +352,8 @@ func (r *row) decode() (err error) {
 	err = fromJSON("seconds", r.seconds, &t.Seconds, err)
 	err = fromJSON("forecast", r.forecast, &t.Forecast, err)
 	err = fromJSON("quality", r.quality, &t.Quality, err)
+	err = fromJSON("conditions", r.conditions, &t.Conditions, err)
+	err = fromJSON("reused", r.reused, &t.Reused, err)
 	var err1, err2 error
 	t.Started, err1 = parseTime(r.started)
 	t.Ended, err2 = parseTime(r.ended)

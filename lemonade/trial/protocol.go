@@ -37,6 +37,7 @@ type Hello struct {
 type Backend struct {
 	Name      string `json:"name"`      // value of GOMLX_BACKEND
 	Device    string `json:"device"`    // such as "cpu"
+	Machine   string `json:"machine"`   // the processor, and how many of its threads there are to use
 	Precision string `json:"precision"` // that the device decides for
 	Meter     string `json:"meter"`     // method by which energy is measured
 }

@@ -147,6 +147,8 @@ type Trial struct {
 	Quality       *Quality           `json:"quality,omitempty"`       // nil where the network was not trained and measured
 	Effectiveness *float64           `json:"effectiveness,omitempty"` // nil where it is unknown
 	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
+	Conditions    *Conditions        `json:"conditions,omitempty"`    // that the measured figures hold for; nil where there are none
+	Reused        *Source            `json:"reused,omitempty"`        // where they were taken over from; nil where the network was trained
 	Started       time.Time          `json:"started"`
 	Ended         time.Time          `json:"ended,omitzero"`
 	Brief         bool               `json:"-"` // it is an outline: see [Trial.Outline]

@@ -30,7 +30,7 @@ func openPlugin(ctx context.Context, dir, method string, out *wire) error {
 	}
 	defer func() { _ = meter.Close() }() // nothing is left to lose
 	return out.send(trial.Envelope{Backend: &trial.Backend{
-		Name: name, Device: e.Device(), Precision: precision(e.Device()), Meter: meter.Method(),
+		Name: name, Device: e.Device(), Machine: engine.Machine(), Precision: precision(e.Device()), Meter: meter.Method(),
 	}})
 }
 

@@ -5,10 +5,13 @@ package recordtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -236,4 +239,12 @@ func quality(rng *rand.Rand) *trial.Quality {
 	q := trial.NewQuality(10, answers)
 	q.Data = "digits sha256:0123456789abcdef validation 180 of 1797"
 	return q
+}
+
+// Weights makes a file of weights up where one is asked for.
+func Weights(path string) error {
+	if path == "" {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("weights"), 0o644))
 }

@@ -1,0 +1,92 @@
+package lemonade
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// reuse returns what a study of the folder has measured for the same trial key, and
+// where, or nil where the network has to be trained.
+//
+// Measured figures are taken over only where they hold here too: on the same kind of
+// machine with the same device, meter and settings. Elsewhere a study that is after
+// none of them takes over what follows from the key alone, such as the accuracy, and
+// any other one trains anew: weights are kept of a front alone, and with them a network
+// could be profiled, but what its training takes would stay unknown.
+//
+// Two processes that have the same network at the same time both train it.
+func (r *runner) reuse(ctx context.Context, job trial.Job) (trial.Result, *trial.Source, error) {
+	if r.options.NoReuse || r.settings.Replay != "" {
+		return trial.Result{}, nil, nil
+	}
+	key, err := trial.Key(job, r.engine)
+	if err != nil {
+		return trial.Result{}, nil, err
+	}
+	here := r.conditions(job)
+	study, found, ok, err := r.store.Find(ctx, key, here)
+	if err != nil || !ok {
+		return trial.Result{}, nil, err
+	}
+	holds := here.Known() && found.Conditions != nil && *found.Conditions == here
+	if !holds && slices.ContainsFunc(r.objective.Concerns(), func(m trial.Metric) bool { return !m.Follows() }) {
+		return trial.Result{}, nil, nil
+	}
+	result := trial.Result{State: trial.Complete, Metrics: trial.Metrics{}, Curve: found.Curve, Quality: found.Quality}
+	if holds {
+		result.Seconds, result.Forecast = found.Seconds, found.Forecast
+	}
+	for name, m := range found.Metrics {
+		if info, _ := name.Info(); !info.Static && (holds || name.Follows()) {
+			result.Metrics[name] = m
+		}
+	}
+	if found.Weights != "" && job.Weights != "" {
+		err = keepToo(found.Weights, job.Weights)
+	}
+	return result, &trial.Source{Study: study, Trial: found.ID}, err
+}
+
+// conditions are those that a job is measured under here.
+func (r *runner) conditions(job trial.Job) trial.Conditions {
+	about := r.evaluator.Describe()
+	c := trial.Conditions{
+		Machine: about.Machine, Device: about.Device, Meter: about.Meter,
+		Profile: job.Budget.Profile, PUE: job.Account.PUE, Intensity: job.Account.Intensity,
+	}
+	if about.Backend != "" {
+		c.Plugin = filepath.Base(about.Backend)
+	}
+	return c
+}
+
+// keepToo gives a file of weights a second name, or copies it where that cannot be.
+// That the file has gone meanwhile is no error.
+func keepToo(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
