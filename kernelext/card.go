@@ -1,6 +1,7 @@
 package kernelext
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"maps"
@@ -127,12 +128,9 @@ func (v View) cardHTML(t trial.Trial) string {
 	return b.String()
 }
 
-// phaseOrder is the order in which an evaluation goes through its phases.
-var phaseOrder = []string{trial.PhaseIdle, trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseEvaluate, trial.PhaseProfile}
-
 // phases tells how an evaluation's time divides: "took 52.0 s: idle 2.0 s, data 1.0 s, …".
 func phases(seconds map[string]float64) string {
-	order := slices.Clone(phaseOrder)
+	order := slices.Clone(trial.Phases)
 	for _, phase := range slices.Sorted(maps.Keys(seconds)) {
 		if !slices.Contains(order, phase) {
 			order = append(order, phase)
@@ -149,7 +147,30 @@ func phases(seconds map[string]float64) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "took " + lasting(total) + ": " + strings.Join(parts, ", ")
+	text := "took " + lasting(total) + ": " + strings.Join(parts, ", ")
+	if _, trained := seconds[trial.PhaseTrain]; trained {
+		text += fmt.Sprintf(" (%.0f %% not training)", 100*trial.Times(seconds).Around())
+	}
+	return text
+}
+
+// timeItems are the line of the cost card on where the time of the evaluations went,
+// with what took most of it beside the trainings.
+func (v View) timeItems() []item {
+	times := v.Trials.Times()
+	total := times.Total()
+	if total <= 0 {
+		return nil
+	}
+	around := slices.DeleteFunc(slices.Clone(trial.Phases), func(phase string) bool {
+		return phase == trial.PhaseTrain || phase == trial.PhaseEvaluate || times[phase] < total/100
+	})
+	slices.SortStableFunc(around, func(a, b string) int { return cmp.Compare(times[b], times[a]) })
+	note := fmt.Sprintf("%.0f %% not training", 100*times.Around())
+	for i, phase := range around {
+		note += []string{": ", ", "}[min(i, 1)] + phase + " " + lasting(times[phase])
+	}
+	return []item{{"evaluations", lasting(total), note}}
 }
 
 // forecast tells what the whole training was to take, as told after its first

@@ -62,7 +62,7 @@ func (v View) trainingCosts() []item {
 	}
 	return append([]item{
 		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
-	}, v.reusedItems()...)
+	}, append(v.timeItems(), v.reusedItems()...)...)
 }
 
 // sum adds a metric up over the n trials that have it, with its band and its idle

@@ -97,8 +97,8 @@ func stages(t trial.Trial, total float64) (all [6]float64) {
 		all[5] = total
 		return all
 	}
-	all[1] = s[trial.PhaseData] + s[trial.PhaseCompile] + s[trial.PhaseIdle]
-	all[2], all[3], all[4] = s[trial.PhaseTrain], s[trial.PhaseEvaluate], s[trial.PhaseProfile]
+	all[1] = s[trial.PhaseStart] + s[trial.PhasePlugin] + s[trial.PhaseData] + s[trial.PhaseCompile] + s[trial.PhaseIdle]
+	all[2], all[3], all[4] = s[trial.PhaseTrain], s[trial.PhaseEvaluate]+s[trial.PhaseSave], s[trial.PhaseProfile]+s[trial.PhaseStop]
 	all[0] = max(total-all[1]-all[2]-all[3]-all[4], 0)
 	return all
 }

@@ -68,6 +68,10 @@ func TestResultOfWorkerThatStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := trial.Result{State: trial.Complete, Metrics: trial.Metrics{trial.Accuracy: {Value: 0.5, Method: trial.MethodCounted}}}
+	if got.Seconds[trial.PhaseStart] <= 0 || got.Seconds[trial.PhaseStop] <= 0 || got.Seconds[trial.PhaseStop] > 50 {
+		t.Errorf("to start and to end it took %v s", got.Seconds)
+	}
+	got.Seconds = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -23,10 +24,12 @@ func conformance(t *testing.T, e Evaluator) {
 		const epochs = 8
 		job := digitsJob(t, smallProgram, epochs)
 		var told []trial.Progress
+		began := time.Now()
 		got, err := e.Evaluate(t.Context(), job, func(p trial.Progress) { told = append(told, p) })
 		if err != nil {
 			t.Fatal(err)
 		}
+		took := time.Since(began).Seconds()
 		if got.State != trial.Complete || got.Reason != "" {
 			t.Fatalf("%s, reason %q", got.State, got.Reason)
 		}
@@ -62,10 +65,13 @@ func conformance(t *testing.T, e Evaluator) {
 		if len(got.Curve) != epochs {
 			t.Errorf("the curve has %d rows, want %d", len(got.Curve), epochs)
 		}
-		for _, phase := range []string{trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseProfile} {
+		for _, phase := range []string{trial.PhaseStart, trial.PhasePlugin, trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseEvaluate, trial.PhaseProfile, trial.PhaseStop} {
 			if got.Seconds[phase] <= 0 {
 				t.Errorf("phase %s took %v s", phase, got.Seconds[phase])
 			}
+		}
+		if sum := trial.Times(got.Seconds).Total(); sum > took || sum < 0.95*took {
+			t.Errorf("the phases add up to %.2f s of %.2f s: %v", sum, took, got.Seconds)
 		}
 		if got.Engine != e.Describe().Engine || got.Device == "" {
 			t.Errorf("engine %q on %q", got.Engine, got.Device)

@@ -263,7 +263,7 @@ func (l *Local) evaluate(ctx context.Context, job trial.Job, progress func(trial
 		progress = func(trial.Progress) {}
 	}
 
-	ooms := oomKills()
+	began, ooms := time.Now(), oomKills()
 	env := workerEnv(os.Environ(), trainEnv(l.about.Backend))
 	c, err := start(l.options.Worker, []string{"train"}, env, nil)
 	if err != nil {
@@ -274,6 +274,7 @@ func (l *Local) evaluate(ctx context.Context, job trial.Job, progress func(trial
 	if _, err := c.handshake(ctx); err != nil {
 		return trial.Result{}, err
 	}
+	started := time.Since(began)
 	late := time.AfterFunc(deadline, func() { c.kill(fmt.Sprintf("%s: the trial ran longer than %v", trial.Timeout, deadline)) })
 	defer late.Stop()
 	c.send(trial.Envelope{Job: &job})
@@ -304,6 +305,12 @@ func (l *Local) evaluate(ctx context.Context, job trial.Job, progress func(trial
 			if len(m.Result.Curve) == 0 {
 				m.Result.Curve = curve
 			}
+			ended := time.Now()
+			c.stop()
+			if m.Result.Seconds == nil {
+				m.Result.Seconds = map[string]float64{}
+			}
+			m.Result.Seconds[trial.PhaseStart], m.Result.Seconds[trial.PhaseStop] = started.Seconds(), time.Since(ended).Seconds()
 			return *m.Result, nil
 		}
 	}

@@ -116,6 +116,13 @@ const (
 	PhaseEvaluate = "evaluate"
 	// PhaseIdle is none either: the power of the idle machine is measured.
 	PhaseIdle = "idle"
+
+	// Nor are these: the worker's process is started, XLA is opened with the energy
+	// meter, the weights are written, and the process is ended.
+	PhaseStart  = "start"
+	PhasePlugin = "plugin"
+	PhaseSave   = "save"
+	PhaseStop   = "stop"
 )
 
 // Progress is where a job stands.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,7 +21,7 @@ import (
 
 func benchmarkCommand() *cobra.Command {
 	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method and the measurements are worth"}
-	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand())
+	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand(), benchmarkTrialCommand())
 	return c
 }
 
@@ -160,6 +161,43 @@ Whatever else runs on the machine disturbs it, as it disturbs a study.`,
 	f.BoolVar(&o.Partial, "partial", false, partialUsage)
 	f.IntVar(&o.Times, "times", 10, "runs of each of the two networks")
 	f.DurationVar(&o.Profile, "profile", 0, "time for the measurement of inference in each run (default as in a study)")
+	show.flags(f)
+	return c
+}
+
+func benchmarkTrialCommand() *cobra.Command {
+	var (
+		o    benchmark.TrialOptions
+		show showBenchmark
+	)
+	c := &cobra.Command{
+		Use:   "trial",
+		Short: "Tell where the time of a trial goes",
+		Long: `Tell where the time of a trial goes: what its phases take, from the start of the
+worker's process to its end, and the share that is not spent in training. The
+network that the rule book begins with is trained and measured as a study does it,
+for as many epochs as fill the time; a first trial of two epochs finds out how many.`,
+		Example: `  lemonade benchmark trial
+  lemonade benchmark trial --data digits --train-samples 0 --time 20s --json -`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.Times < 1 || o.Time <= 0 || o.TrainSamples < 0 {
+				return fmt.Errorf("times, time and train samples: %d, %v and %d: the first two are positive, and the third is not negative", o.Times, o.Time, o.TrainSamples)
+			}
+			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
+			report, err := benchmark.Trial(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			return show.write(c.OutOrStdout(), report)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Data, "data", "cifar10", "data set: "+strings.Join(datasets.Names(), ", "))
+	f.BoolVar(&o.Partial, "partial", false, partialUsage)
+	f.IntVar(&o.TrainSamples, "train-samples", 5000, "training samples, drawn evenly from the classes (0 takes all)")
+	f.DurationVar(&o.Time, "time", time.Minute, "time that a trial should take, or about")
+	f.IntVar(&o.Times, "times", 1, "trials")
 	show.flags(f)
 	return c
 }

@@ -33,6 +33,8 @@ func train(ctx context.Context, in <-chan []byte, out *wire) error {
 	if e.Job == nil {
 		return errUnexpected
 	}
+	clock := newClock()
+	clock.begin(trial.PhasePlugin)
 	if a := &e.Job.Account; a.PUE == 0 { // a searcher that leaves it to the environment
 		meter := a.Meter
 		if *a, err = carbon.Account(carbon.Options{}); err != nil {
@@ -52,7 +54,7 @@ func train(ctx context.Context, in <-chan []byte, out *wire) error {
 		return out.send(trial.Envelope{Fatal: err.Error()})
 	}
 	defer func() { _ = meter.Close() }() // nothing is left to lose
-	t := &trainee{job: *e.Job, engine: eng, meter: meter, out: out, clock: newClock(), metrics: trial.Metrics{}}
+	t := &trainee{job: *e.Job, engine: eng, meter: meter, out: out, clock: clock, metrics: trial.Metrics{}}
 	result := trial.Result{State: trial.Complete, Device: eng.Device(), Engine: eng.Version()}
 	var over brokenLimit
 	switch err := t.guarded(ctx); {
@@ -128,6 +130,7 @@ func (t *trainee) run(ctx context.Context) error {
 	t.quality.Data = t.job.Data.Fingerprint
 
 	if t.job.Weights != "" {
+		t.clock.begin(trial.PhaseSave)
 		if err := os.MkdirAll(filepath.Dir(t.job.Weights), 0o755); err != nil {
 			return fmt.Errorf("the weights cannot be kept: %w", err)
 		}
