@@ -68,20 +68,54 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 	} else {
 		candidates = overLimit(s.past)
 	}
-	var first Advice
-	for i, parent := range candidates {
-		advice, deadEnd, err := b.adviseOn(newSituation(s, *parent, niche))
-		if err != nil {
-			return Advice{}, err
-		}
-		if !deadEnd {
-			return advice, nil
-		}
-		if i == 0 {
-			first = advice
+	for _, parent := range candidates {
+		if on := newSituation(s, *parent, niche); !b.deadEnd(on) {
+			return b.adviseOn(on)
 		}
 	}
-	return first, nil // all of them are dead ends: as good as any
+	if len(candidates) > 0 { // all of them are dead ends: as good as any
+		return b.adviseOn(newSituation(s, *candidates[0], niche))
+	}
+	return Advice{}, nil
+}
+
+// deadEnd reports whether rules ask for commands on a parent, and all of these have
+// failed on it. Ours. A search of thousands of trials has hundreds of them, so no rule
+// is tried that would not change the answer.
+func (b *RuleBook) deadEnd(s *situation) bool {
+	if len(s.children[s.parent.ID]) < 2 {
+		return false
+	}
+	stale := map[string]bool{}
+	failed := func(code string) bool {
+		is, known := stale[code]
+		if !known {
+			_, _, why := s.experience(code)
+			is = why != ""
+			stale[code] = is
+		}
+		return is
+	}
+	asked := false
+	for _, r := range b.rules {
+		codes := r.commands
+		if s.in.Recipe != nil {
+			codes = slices.DeleteFunc(slices.Clone(codes), ofRecipe)
+		}
+		old := !slices.ContainsFunc(codes, func(code string) bool { return !failed(code) })
+		if len(codes) == 0 || old && asked {
+			continue
+		}
+		switch fires, err := r.fires(s.value); {
+		case err != nil: // which adviseOn tells
+			return false
+		case fires && !old:
+			return false
+		case fires:
+			asked = true
+		}
+	}
+	return asked
 }
 
 // before are the rounds that finished before the one that advice is for.
@@ -101,19 +135,17 @@ func (in Input) before() trial.History {
 	return in.History
 }
 
-// adviseOn derives the commands for one parent. It is a dead end where rules ask
-// for commands, and all of these have failed on it. Ours.
-func (b *RuleBook) adviseOn(s *situation) (advice Advice, deadEnd bool, err error) {
+// adviseOn derives the commands for one parent.
+func (b *RuleBook) adviseOn(s *situation) (advice Advice, err error) {
 	candidates, objections, err := b.fire(s)
 	if err != nil {
-		return Advice{}, false, err
+		return Advice{}, err
 	}
 	advice = Advice{Parent: s.parent.ID, Focus: s.focus(), Niche: s.niche}
 	candidates = dropRecipe(&advice, candidates, s.in.Recipe)
-	fresh := slices.ContainsFunc(candidates, func(c candidate) bool { return c.stale == "" })
 	rank(candidates, advice.Focus)
 	b.resolve(&advice, candidates, objections)
-	return advice, len(candidates) > 0 && !fresh, nil
+	return advice, nil
 }
 
 // focus decides what a round works on: what brings the parent nearer to the
@@ -140,28 +172,15 @@ func (s *situation) focus() string {
 // fire returns the commands of every rule whose condition holds, and those that
 // these rules are against.
 func (b *RuleBook) fire(s *situation) (candidates []candidate, objections []objection, err error) {
-	values := map[string]any{}
-	value := func(name string) any {
-		v, ok := values[name]
-		if !ok {
-			v = variableByName[name].value(s)
-			values[name] = v
-		}
-		return v
-	}
-	unknown := func(name string) bool { return value(name) == nil }
 	for _, r := range b.rules {
-		if slices.ContainsFunc(r.when.names, unknown) || slices.ContainsFunc(r.because.names(), unknown) {
-			continue
-		}
-		fires, err := r.when.holds(value)
+		fires, err := r.fires(s.value)
 		if err != nil {
-			return nil, nil, fmt.Errorf("rule %q: when %s: %w", r.name, r.when.source, err)
+			return nil, nil, err
 		}
 		if !fires {
 			continue
 		}
-		because := r.because.fill(value)
+		because := r.because.fill(s.value)
 		for _, code := range r.commands {
 			info, _ := lookup(code)
 			c := candidate{
@@ -178,4 +197,17 @@ func (b *RuleBook) fire(s *situation) (candidates []candidate, objections []obje
 		}
 	}
 	return candidates, objections, nil
+}
+
+// fires reports whether the rule's condition holds, and all that it names is known.
+func (r *rule) fires(value func(name string) any) (bool, error) {
+	unknown := func(name string) bool { return value(name) == nil }
+	if slices.ContainsFunc(r.when.names, unknown) || slices.ContainsFunc(r.because.names(), unknown) {
+		return false, nil
+	}
+	fires, err := r.when.holds(value)
+	if err != nil {
+		return false, fmt.Errorf("rule %q: when %s: %w", r.name, r.when.source, err)
+	}
+	return fires, nil
 }

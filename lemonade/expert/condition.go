@@ -22,7 +22,8 @@ var functions = []string{"abs", "max", "min"}
 type condition struct {
 	source string
 	expr   syntax.Expr
-	names  []string // of the variables it uses, each once
+	names  []string       // of the variables it uses, each once
+	when   starlark.Value // the function of these variables, compiled
 }
 
 // parseCondition reads an expression and tries it on sample values, so that a
@@ -41,6 +42,9 @@ func parseCondition(source string) (*condition, error) {
 	}
 	c := &condition{source: source, expr: expr}
 	if err := c.inspect(); err != nil {
+		return nil, err
+	}
+	if err := c.compile(); err != nil {
 		return nil, err
 	}
 	sample := func(name string) any { return nonzero(variableByName[name].sample) }
@@ -84,15 +88,28 @@ func (c *condition) inspect() error {
 	return fault
 }
 
+// compile makes a function of the expression: a round evaluates a condition for
+// every parent that it considers.
+func (c *condition) compile() error {
+	text := fmt.Sprintf("def when(%s):\n    return (%s\n)", strings.Join(c.names, ", "), c.source)
+	globals, err := starlark.ExecFileOptions(&syntax.FileOptions{}, &starlark.Thread{Name: "when"}, "when", text, nil)
+	if err != nil {
+		return errors.New(message(err))
+	}
+	globals.Freeze()
+	c.when = globals["when"]
+	return nil
+}
+
 // holds evaluates the condition with the given values.
 func (c *condition) holds(value func(name string) any) (bool, error) {
-	env := starlark.StringDict{}
-	for _, name := range c.names {
-		env[name] = toStarlark(value(name))
+	values := make(starlark.Tuple, len(c.names))
+	for i, name := range c.names {
+		values[i] = toStarlark(value(name))
 	}
 	thread := &starlark.Thread{Name: "when"}
 	thread.SetMaxExecutionSteps(maxSteps)
-	v, err := starlark.EvalExprOptions(&syntax.FileOptions{}, thread, c.expr, env)
+	v, err := starlark.Call(thread, c.when, values, nil)
 	if err != nil {
 		return false, errors.New(message(err))
 	}

@@ -60,7 +60,7 @@ func (s *situation) improved(t *trial.Trial) bool {
 	if t.State != trial.Complete {
 		return false
 	}
-	before, after := score(s.in.Objective, &s.parent), score(s.in.Objective, t)
+	before, after := s.scoreOf(&s.parent), s.scoreOf(t)
 	if before < 0 && after < 0 {
 		return accuracyOf(t) > accuracyOf(&s.parent)
 	}

@@ -45,7 +45,7 @@ func dropRecipe(advice *Advice, candidates []candidate, recipe *arch.Recipe) []c
 	}
 	var rest []candidate
 	for _, c := range candidates {
-		if c.Code != "AR" && c.Code != "RR" {
+		if !ofRecipe(c.Code) {
 			rest = append(rest, c)
 			continue
 		}
@@ -53,6 +53,9 @@ func dropRecipe(advice *Advice, candidates []candidate, recipe *arch.Recipe) []c
 	}
 	return rest
 }
+
+// ofRecipe reports whether a command changes nothing but the recipe.
+func ofRecipe(code string) bool { return code == "AR" || code == "RR" }
 
 // drop notes a command that is left out; once, for the strongest rule that asks
 // for it.

@@ -3,6 +3,7 @@ package expert
 import (
 	"math"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/lemo-nade/lemonade/lemonade/objective"
@@ -36,7 +37,10 @@ func newSearch(in Input, past trial.History) *search {
 	s.ledger.Update(in.Objective, s.complete)
 	s.scores, s.accuracy = make([]float64, len(s.complete)), make([]float64, len(s.complete))
 	for i := range s.complete {
-		s.scores[i], s.accuracy[i] = -1, accuracyOf(&s.complete[i])
+		s.scores[i], s.accuracy[i] = -1, -1
+		if v := s.ledger.Accuracy(i); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			s.accuracy[i] = v
+		}
 		if v, ok := s.ledger.Score(i); ok {
 			s.scores[i] = v
 		}
@@ -92,7 +96,7 @@ func (s *search) progress() {
 func (s *search) medianLatency() (float64, bool) {
 	var all []float64
 	for i := range s.complete {
-		if v, ok := latencyPerMAC(&s.complete[i]); ok {
+		if v, ok := latencyPerMAC(&s.complete[i], s.ledger.Latency(i)); ok {
 			all = append(all, v)
 		}
 	}
@@ -103,21 +107,29 @@ func (s *search) medianLatency() (float64, bool) {
 	return all[len(all)/2], true
 }
 
-func latencyPerMAC(t *trial.Trial) (float64, bool) {
+func latencyPerMAC(t *trial.Trial, latency float64) (float64, bool) {
 	macs, known := macsOf(t)
-	latency, measured := finite(t.Metrics, trial.Latency)
-	return latency / float64(max(macs, 1)), known && measured && latency > 0
+	return latency / float64(max(macs, 1)), known && latency > 0 && !math.IsInf(latency, 0)
 }
 
 // latencyExcess returns how many times the latency for each MAC of a trial is that
 // of the median complete trial; nil where that is unknown.
 func (s *search) latencyExcess(t *trial.Trial) any {
-	own, ok := latencyPerMAC(t)
+	own, ok := latencyPerMAC(t, t.Metrics[trial.Latency].Value)
 	usual, known := s.usualLatency()
 	if !ok || !known {
 		return nil
 	}
 	return own / usual
+}
+
+// scoreOf is score of a trial that may be among the complete ones.
+func (s *search) scoreOf(t *trial.Trial) float64 {
+	i := sort.Search(len(s.complete), func(i int) bool { return s.complete[i].ID >= t.ID })
+	if i < len(s.complete) && s.complete[i].ID == t.ID {
+		return s.scores[i]
+	}
+	return score(s.in.Objective, t)
 }
 
 // score returns a trial's effectiveness, below every score where it is unknown.

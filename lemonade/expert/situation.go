@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"strings"
+	"sync"
 
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -17,14 +18,16 @@ const lateRounds = 3
 type situation struct {
 	*search
 	parent   trial.Trial
-	niche    *trial.Niche  // that the round asks for; nil where it is open
-	metrics  trial.Metrics // of the parent
-	features *features     // of the parent; nil where its program is not known
+	niche    *trial.Niche     // that the round asks for; nil where it is open
+	metrics  trial.Metrics    // of the parent
+	features func() *features // of the parent; nil where its program is not known
 	weights  map[trial.Metric]float64
 
 	cost       *cost // the one furthest from met
 	costWeight float64
-	limit      *limit // on a cost, the one nearest to being broken
+	limit      *limit         // on a cost, the one nearest to being broken
+	values     map[string]any // of the variables that were asked for
+
 	// How far wants are from met: Σ wᵢ·(1−nᵢ), without those whose target is reached.
 	accuracyUnmet, costUnmet float64
 }
@@ -59,13 +62,16 @@ func quality(m trial.Metric) bool {
 func newSituation(search *search, parent trial.Trial, niche *trial.Niche) *situation {
 	in := search.in
 	s := &situation{
-		search: search, parent: parent, niche: niche,
+		values: map[string]any{}, search: search, parent: parent, niche: niche,
 		metrics: objective.MetricsOf(parent), weights: in.Objective.Weights(),
 	}
-	if parent.Program != nil && parent.Program.Network != nil {
+	s.features = sync.OnceValue(func() *features {
+		if parent.Program == nil || parent.Program.Network == nil {
+			return nil
+		}
 		f := examine(parent.Program.Network)
-		s.features = &f
-	}
+		return &f
+	})
 	if _, ok := s.metrics[trial.TrainAccuracy]; !ok && len(parent.Curve) > 0 {
 		// The learning curve has it too, as it was during the last epoch.
 		s.metrics = maps.Clone(s.metrics)
@@ -85,6 +91,16 @@ func newSituation(search *search, parent trial.Trial, niche *trial.Niche) *situa
 		}
 	}
 	return s
+}
+
+// value returns the value of a variable.
+func (s *situation) value(name string) any {
+	v, ok := s.values[name]
+	if !ok {
+		v = variableByName[name].value(s)
+		s.values[name] = v
+	}
+	return v
 }
 
 // foresee puts the forecast in the place of what a training used that was stopped

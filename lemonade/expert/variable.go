@@ -71,10 +71,10 @@ func metricVariables() []variable {
 
 func feature(name, doc string, get func(features) any) variable {
 	return variable{name: name, doc: doc, sample: get(features{}), value: func(s *situation) any {
-		if s.features == nil {
-			return nil
+		if f := s.features(); f != nil {
+			return get(*f)
 		}
-		return get(*s.features)
+		return nil
 	}}
 }
 

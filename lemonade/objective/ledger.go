@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"unsafe"
@@ -26,6 +27,8 @@ type entry struct {
 	score   float64
 	scored  bool
 	values  []float64 // on the axes; nil where one is unknown
+
+	accuracy, latency float64 // not a number where unknown
 }
 
 // Update brings the ledger up to date with the trials.
@@ -46,6 +49,7 @@ func (l *Ledger) Update(o Objective, h trial.History) {
 	for i := known; i < len(h); i++ {
 		t := &h[i]
 		e := entry{id: t.ID, state: t.State, metrics: reflect.ValueOf(t.Metrics).UnsafePointer()}
+		e.accuracy, e.latency = plain(t, trial.Accuracy), plain(t, trial.Latency)
 		if e.score, e.scored = o.ScoreOf(t); t.State == trial.Complete {
 			if values, ok := o.values(t); ok {
 				e.values = values
@@ -76,6 +80,20 @@ func (l *Ledger) Front() []int {
 		ids[i] = l.entries[m].id
 	}
 	return ids
+}
+
+// Accuracy returns the accuracy of the i-th trial as it is recorded, not a number where
+// it is unknown.
+func (l *Ledger) Accuracy(i int) float64 { return l.entries[i].accuracy }
+
+// Latency is Accuracy for the latency.
+func (l *Ledger) Latency(i int) float64 { return l.entries[i].latency }
+
+func plain(t *trial.Trial, m trial.Metric) float64 {
+	if v, ok := t.Metrics[m]; ok {
+		return v.Value
+	}
+	return math.NaN()
 }
 
 // Score returns the score of the i-th trial, as [Objective.Score] does.
