@@ -33,6 +33,17 @@
 // which needs no language model, proposes in that round. A failure never ends a
 // study. [Study.Try] makes a trial of a program that a person wrote.
 //
+// Nothing is trained twice. Within a study a network that is known is refused as a
+// duplicate; across the studies of a folder the training with the same trial key is
+// taken over, its measured figures only where they were obtained under the same
+// [trial.Conditions]. Such a trial has [trial.Trial].Reused, and has cost this study
+// nothing. Options.NoReuse switches that off.
+//
+// # Large studies
+//
+// Of a study of more than a thousand trials [Open] reads what tables and charts need,
+// its outlines: see [Study.Outlines], [Study.Trial] and [Study.Trials].
+//
 // # Choosing
 //
 // [Study.Front] lists the trials that no other beats in accuracy and in energy at
