@@ -27,7 +27,7 @@ func TestPhases(t *testing.T) {
 	for want, seconds := range map[string]map[string]float64{
 		"": nil,
 		"took 1 min 2 s: compile 2.0 s, train 40.0 s, evaluate 20.0 s (3 % not training)": {trial.PhaseEvaluate: 20, trial.PhaseTrain: 40, trial.PhaseCompile: 2},
-		"took 3.0 s: data 1.0 s, upload 2.0 s":                         {"upload": 2, trial.PhaseData: 1},
+		"took 3.0 s: data 1.0 s, upload 2.0 s":                                            {"upload": 2, trial.PhaseData: 1},
 	} {
 		if got := phases(seconds); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -86,19 +86,7 @@ func TestMany(t *testing.T) {
 // BenchmarkLarge shows a study of many trials, from opening it on.
 func BenchmarkLarge(b *testing.B) {
 	dir := b.TempDir()
-	s, err := lemonade.Open(b.Context(), "large", lemonade.Options{Dir: dir, Data: "digits"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.Close()
-	h, o, err := recordtest.History(*trials, false)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := recordtest.Adopt(b.Context(), dir, "large", h, o); err != nil {
-		b.Fatal(err)
-	}
-	h = nil
+	makeLarge(b, dir)
 	open := func() *lemonade.Study {
 		s, err := lemonade.Open(b.Context(), "large", lemonade.Options{Dir: dir})
 		if err != nil {
@@ -145,4 +133,21 @@ func processorTime() int64 {
 	var u unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
 	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// makeLarge makes the study of many trials.
+func makeLarge(b *testing.B, dir string) {
+	b.Helper()
+	s, err := lemonade.Open(b.Context(), "large", lemonade.Options{Dir: dir, Data: "digits"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Close()
+	h, o, err := recordtest.History(*trials, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := recordtest.Adopt(b.Context(), dir, "large", h, o); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -37,19 +37,7 @@ func (e noTraining) Evaluate(ctx context.Context, job trial.Job, progress func(t
 // BenchmarkLarge measures what a study of many trials costs beside its trainings.
 func BenchmarkLarge(b *testing.B) {
 	dir := b.TempDir()
-	s, err := lemonade.Open(b.Context(), "large", lemonade.Options{Dir: dir, Data: "digits"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.Close()
-	h, o, err := recordtest.History(*many, false)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := recordtest.Adopt(b.Context(), dir, "large", h, o); err != nil {
-		b.Fatal(err)
-	}
-	h = nil
+	makeLarge(b, dir)
 	b.Run("Open", func(b *testing.B) {
 		b.ReportAllocs()
 		done := spent(b)
@@ -109,4 +97,21 @@ func heapMB() float64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc) / 1e6
+}
+
+// makeLarge makes the study of many trials.
+func makeLarge(b *testing.B, dir string) {
+	b.Helper()
+	s, err := lemonade.Open(b.Context(), "large", lemonade.Options{Dir: dir, Data: "digits"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Close()
+	h, o, err := recordtest.History(*many, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := recordtest.Adopt(b.Context(), dir, "large", h, o); err != nil {
+		b.Fatal(err)
+	}
 }
