@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -50,12 +51,18 @@ const choicesName = "choices"
 func Choose(source string, taken map[string]string) (string, error) {
 	text := strings.TrimPrefix(source, "\ufeff")
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	if strings.Contains(text, "\x00") { // which the interpreter takes for the end
+		return "", fmt.Errorf("%s:1:1: program: has a zero byte", fileName)
+	}
 	file, err := dialect.Parse(fileName, text, 0)
 	if err != nil {
 		return "", (&run{source: text}).explain(err)
 	}
 	var entries []string
 	for _, name := range slices.Sorted(maps.Keys(taken)) {
+		if err := checkName(name); err != nil {
+			return "", fmt.Errorf("choices: %w", err)
+		}
 		v, err := readLiteral(taken[name])
 		if err != nil {
 			return "", fmt.Errorf("choices: the value of %q is %s; it must be a literal such as \"skip\", 16, 0.1 or True", name, show(taken[name]))
@@ -159,11 +166,18 @@ const (
 	maxLabel   = 64  // bytes of a name or an option
 )
 
+func checkName(name string) error {
+	if name == "" || len(name) > maxLabel || !utf8.ValidString(name) {
+		return fmt.Errorf("the name %s must have 1 to %d bytes of text", show(name), maxLabel)
+	}
+	return nil
+}
+
 func checkOption(v starlark.Value) error {
 	switch v := v.(type) {
 	case starlark.String:
-		if len(v) > maxLabel {
-			return fmt.Errorf("an option is %d bytes long; at most %d are allowed", len(v), maxLabel)
+		if len(v) > maxLabel || !utf8.ValidString(string(v)) {
+			return fmt.Errorf("the option %s must have at most %d bytes of text", show(string(v)), maxLabel)
 		}
 		return nil
 	case starlark.Bool:
@@ -237,8 +251,8 @@ func (c *chooser) ask(b *starlark.Builtin, args starlark.Tuple, kwargs []starlar
 		return nil, fmt.Errorf(`%s; write choice("width", [16, 32, 64])`, strings.TrimPrefix(err.Error(), "choice: "))
 	}
 	switch n := list.Len(); {
-	case name == "" || len(name) > maxLabel:
-		return nil, fmt.Errorf("the name %s must have 1 to %d bytes", show(name), maxLabel)
+	case checkName(name) != nil:
+		return nil, checkName(name)
 	case n == 0 || n > maxOptions:
 		return nil, fmt.Errorf("%q has %d options; 1 to %d are allowed", name, n, maxOptions)
 	}

@@ -91,11 +91,11 @@ func TestChoiceErrors(t *testing.T) {
 	}
 	for _, tt := range []struct{ source, want string }{
 		{program(`choice("b", [])`), `model.star:3:11: choice: "b" has 0 options; 1 to 512 are allowed`},
-		{program(`choice("", [1])`), `choice: the name "" must have 1 to 64 bytes`},
+		{program(`choice("", [1])`), `choice: the name "" must have 1 to 64 bytes of text`},
 		{program(`choice("b", [x])`), `choice: "b": options must be strings, numbers, True or False, got a tensor [8 8 4]`},
 		{program(`choice("b", [[1]])`), "True or False, got a list"},
 		{program(`choice("b", [float("inf")])`), "True or False, got float +Inf"},
-		{program(`choice("b", ["` + strings.Repeat("x", 65) + `"])`), "an option is 65 bytes long; at most 64 are allowed"},
+		{program(`choice("b", ["` + strings.Repeat("x", 65) + `"])`), `xxx... must have at most 64 bytes of text`},
 		{program(`choice("b", [1, 2, 1.0])`), `choice: "b" has the option 1.0 twice`},
 		{program(`choice("b", 3)`), `write choice("width", [16, 32, 64])`},
 		{program(`choice("b")`), `missing argument for options; write choice("width", [16, 32, 64])`},
@@ -140,6 +140,7 @@ func TestChoose(t *testing.T) {
 	}
 	for _, tt := range []struct{ source, value, want string }{
 		{"def f(:", "1", "model.star:1:"},
+		{"x = 1\x00", "1", "has a zero byte"},
 		{"\nchoices = [{}][0]", "1", `model.star:2:9: choices must be written out, as in choices = {"width": 32}`},
 		{"", "skip", `choices: the value of "a" is "skip"; it must be a literal such as "skip", 16, 0.1 or True`},
 		{"", "[1]", "it must be a literal"},

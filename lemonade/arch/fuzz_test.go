@@ -100,7 +100,7 @@ func FuzzChoose(f *testing.F) {
 	f.Add(fenced, "depth", "2")
 	f.Add(NASBench201, "edge0", `"none"`)
 	f.Add("ü = 1; choices = {\r\n}\r\ny = '''\r'''", "a\n\"", "-1e-7")
-	f.Add("choices = (1,\n2)[0] # x", "", `'\u00e9'`)
+	f.Add("choices = (1,\n2)[0] # x", "a", `'\u00e9'`)
 	f.Fuzz(func(t *testing.T, source, name, value string) {
 		taken := map[string]string{name: value}
 		text, err := Choose(source, taken)
