@@ -28,6 +28,7 @@ type subject struct {
 var subjects = []subject{
 	{"rulebook", mechanical("rulebook"), nil},
 	{"random", mechanical("random"), nil},
+	{"evolution", mechanical("evolution"), nil},
 	{"openai", standingIn(openAIWire), openAIWire},
 	{"gemini", standingIn(geminiWire), geminiWire},
 	{"replay", replayed, nil},

@@ -23,6 +23,13 @@ func (rulebook) Name() string { return "rulebook" }
 // carries out all the commands, then ever fewer of them, and then others, until
 // a program comes out that is new.
 func (rulebook) Propose(ctx context.Context, r Request) (Proposal, error) {
+	if r.Template != "" {
+		t, err := r.space()
+		if err != nil {
+			return Proposal{}, err
+		}
+		return rulebook{}.fromTemplate(ctx, t)
+	}
 	base, err := r.base()
 	if err != nil {
 		return Proposal{}, err
@@ -63,6 +70,13 @@ func (random) Name() string { return "random" }
 // Propose applies one to four random commands to a random complete trial, or to
 // the seed program of the task where there is none.
 func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
+	if r.Template != "" {
+		t, err := r.space()
+		if err != nil {
+			return Proposal{}, err
+		}
+		return random{}.fromTemplate(ctx, t)
+	}
 	seed, err := r.seed()
 	if err != nil {
 		return Proposal{}, err

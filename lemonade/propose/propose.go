@@ -6,8 +6,13 @@
 //   - rulebook carries the commands out on the parent's network mechanically
 //     (see [Apply]): no language model, always at hand, and the baseline to beat;
 //   - random edits an earlier network at random, commands or not;
+//   - evolution is aging evolution, whose mutations are such edits;
 //   - openai asks a language model behind any endpoint that speaks OpenAI's
 //     chat protocol, and gemini one of Google's: see [Reflector] too.
+//
+// Where the request has a template, a program with open choices, they propose what is
+// taken of each, and nothing else: random draws, evolution and the rule book change
+// some of an earlier program, and a language model is asked for the choices alone.
 //
 // How a command is carried out, and what a language model is told, are
 // Lemonade's own: the papers name the fifteen commands and no more.
@@ -70,6 +75,7 @@ type Request struct {
 	Commands  []trial.Command // the expert system's, most important first
 	Niche     *trial.Niche    // the complexity that is asked for; nil where it is open
 	Lessons   string          // of the study so far
+	Template  string          // the program whose choices are to be taken; "" where programs are free
 	Recipe    *arch.Recipe    // that every network is trained with; nil where the program may choose
 	Parent    *trial.Trial    // the trial to change; nil where there is none yet
 	History   trial.History   // the earlier rounds
@@ -102,6 +108,7 @@ type maker struct {
 var makers = []maker{
 	{"rulebook", func(Options) (Proposer, error) { return rulebook{}, nil }},
 	{"random", func(Options) (Proposer, error) { return random{}, nil }},
+	{"evolution", func(Options) (Proposer, error) { return evolution{}, nil }},
 	{"openai", newOpenAI},
 	{"gemini", newGemini},
 }
@@ -140,7 +147,11 @@ func (r *Request) fresh(p *arch.Program) bool {
 			return false
 		}
 	}
-	if r.Parent != nil && r.Parent.Program != nil && same(p, r.Parent.Program) {
+	hash := p.Network.Hash()
+	tried := func(t *trial.Trial) bool {
+		return t.Program != nil && t.Program.Recipe == p.Recipe && hash == hashOf(t)
+	}
+	if r.Parent != nil && tried(r.Parent) {
 		return false
 	}
 	for _, a := range r.Attempts {
@@ -148,8 +159,8 @@ func (r *Request) fresh(p *arch.Program) bool {
 			return false
 		}
 	}
-	for _, t := range r.History {
-		if t.Program != nil && same(p, t.Program) {
+	for i := range r.History {
+		if tried(&r.History[i]) {
 			return false
 		}
 	}
@@ -161,6 +172,14 @@ func (r *Request) broken(p *arch.Program) string {
 		return r.Broken(p)
 	}
 	return r.Objective.Infeasible(trial.Static(p.Network.Costs()))
+}
+
+// hashOf is the hash of a trial's network, which is recorded as a rule.
+func hashOf(t *trial.Trial) string {
+	if t.Hash != "" {
+		return t.Hash
+	}
+	return t.Program.Network.Hash()
 }
 
 // same reports whether two programs would train to the same result.
