@@ -120,6 +120,11 @@ func conform(t *testing.T, s subject) {
 			}
 		}
 	})
+	t.Run("template", func(t *testing.T) {
+		if s.name != "replay" { // it repeats texts, whatever they are
+			conformTemplate(t, s)
+		}
+	})
 	t.Run("same request, same answer", func(t *testing.T) {
 		var sources [2]string
 		for i := range sources {

@@ -21,8 +21,12 @@ func outcomeLines(r Request, n int) []string {
 		if t.State != trial.Complete || len(lines) == n {
 			continue
 		}
-		line := fmt.Sprintf("trial %d%s", t.ID, codes(t.Commands))
 		parent, ok := r.History.ByID(t.Parent)
+		what := codes(t.Commands)
+		if r.Template != "" {
+			what = choiceChanges(parent.Program, t.Program)
+		}
+		line := fmt.Sprintf("trial %d%s", t.ID, what)
 		if ok {
 			line += fmt.Sprintf(" on trial %d", t.Parent)
 		}
