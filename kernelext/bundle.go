@@ -96,6 +96,9 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	if settings.Rules != "" {
 		files["rulebook.yaml"] = []byte(settings.Rules)
 	}
+	if settings.Template != "" {
+		files["template.star"] = []byte(settings.Template)
+	}
 	for _, t := range v.Trials {
 		if t.Program != nil {
 			files[fmt.Sprintf("programs/%d.star", t.ID)] = []byte(strings.TrimRight(t.Program.Source, "\n") + "\n")
@@ -244,8 +247,11 @@ with the zip itself. After that no command needs --studies.
 %sThe data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
 long as the measurements lead to the same commands; energies and times are those of
 the machine that it runs on.
-`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), asked, s.Fingerprint)
-	weights := ""
+`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml", "template.star"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), asked, s.Fingerprint)
+	template, weights := "", ""
+	if s.Template != "" {
+		template = "| template.star | the program whose choices were searched |\n"
+	}
 	if slices.ContainsFunc(v.Trials, func(t trial.Trial) bool { return t.Weights != "" }) {
 		weights = "| weights/ | the trained weights of the networks on the front, in safetensors |\n"
 	}
@@ -258,10 +264,10 @@ the machine that it runs on.
 | study.json | all of that as JSON |
 | options.json, objective.json, rulebook.yaml | what the study was asked for |
 | programs/ | the program of each trial, in Starlark |
-%s| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
+%s%s| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
 | charts/, page.html | the charts |
 | versions.txt | what wrote this |
-`, weights)
+`, template, weights)
 	return b.String()
 }
 

@@ -133,7 +133,40 @@ func (c comparison) rows() []comparedRow {
 	for _, info := range trial.Ordered(maps.Keys(found)) {
 		rows = append(rows, comparedRow{info.Metric, words(info.Metric), slices.Contains(concerns, info.Metric), c.cells(info)})
 	}
-	return rows
+	return append(rows, c.choices()...)
+}
+
+// choices are the rows of those that differ, of trials of a template.
+func (c comparison) choices() []comparedRow {
+	var rows []comparedRow
+	for i, t := range c.trials {
+		if t.Program == nil {
+			continue
+		}
+		for _, choice := range t.Program.Choices {
+			if slices.ContainsFunc(rows, func(r comparedRow) bool { return r.name == choice.Name }) {
+				continue
+			}
+			row := comparedRow{name: choice.Name, cells: make([]comparedCell, len(c.trials))}
+			for k := range row.cells {
+				row.cells[k].value = "–"
+			}
+			for k, other := range c.trials[i:] {
+				if other.Program == nil {
+					continue
+				}
+				for _, o := range other.Program.Choices {
+					if o.Name == choice.Name {
+						row.cells[i+k].value = strings.Trim(o.Value(), `"`)
+					}
+				}
+			}
+			rows = append(rows, row)
+		}
+	}
+	return slices.DeleteFunc(rows, func(r comparedRow) bool {
+		return !slices.ContainsFunc(r.cells, func(cell comparedCell) bool { return cell != r.cells[0] })
+	})
 }
 
 func (c comparison) effectiveness() []comparedCell {

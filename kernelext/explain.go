@@ -139,6 +139,9 @@ func (v View) trialText(t trial.Trial) string {
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, "%s: %s\n", rewritten(t.Lessons), indent(clip(lessonsOr(t.Lessons), lessonsMost), "  "))
 	}
+	if all := chosen(t); all != "" {
+		fmt.Fprintf(&b, "chosen: %s\n", all)
+	}
 	b.WriteString(askedText(t.Commands, t.Dropped))
 	for i, a := range answersOf(t) {
 		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
@@ -171,6 +174,9 @@ func (v View) trialHTML(t trial.Trial) string {
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,
 			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
+	}
+	if all := chosen(t); all != "" {
+		fmt.Fprintf(&b, `<div style="margin-top:6px">Chosen: %s</div>`, html.EscapeString(all))
 	}
 	b.WriteString(askedHTML(t.Commands, t.Dropped))
 	if len(answersOf(t)) > 0 {

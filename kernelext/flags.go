@@ -67,6 +67,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.IntVar(&o.Epochs, "epochs", 0, "`N` epochs per trial (default 10)")
 	f.Int64Var(&o.Seed, "seed", 0, "`N` seeds weights, order and proposals (default 1)")
 	f.StringVar(&o.Recipe, "recipe", "", "`free|fixed`: programs choose how they are trained, or all are trained alike (default free)")
+	f.StringVar(&o.Template, "template", "", "`PATH` of a program whose choices are all that is proposed, or "+strings.Join(lemonade.Templates(), ", ")+" (default programs are free)")
 	f.StringVar(&o.Rules, "rules", "", "`PATH` of a rule book in YAML (default the built-in one)")
 	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+strings.Join(texts(lemonade.Parts), ", ")+"; may be repeated")
 	f.StringVar(&o.Replay, "replay", "", "`STUDY` whose answers and measurements are replayed, without a model or training; with --proposer replay")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -52,6 +53,7 @@ func commandLine(name string, o lemonade.Options, run lemonade.RunOptions) strin
 	flag("epochs", strconv.Itoa(o.Epochs))
 	flag("seed", strconv.FormatInt(o.Seed, 10))
 	flag("recipe", o.Recipe)
+	flag("template", o.Template)
 	flag("rules", o.Rules)
 	for _, part := range o.Without {
 		flag("without", string(part))
@@ -109,7 +111,8 @@ type stored struct {
 	Seed         int64                    `json:"seed"`
 	Axes         []trial.Metric           `json:"axes"`
 	Recipe       string                   `json:"recipe"`
-	Rules        string                   `json:"rules"` // the text
+	Template     string                   `json:"template"` // the text
+	Rules        string                   `json:"rules"`    // the text
 	Without      []lemonade.Part          `json:"without"`
 	Replay       string                   `json:"replay"`
 	Lag          int                      `json:"lag"`
@@ -129,9 +132,9 @@ func readStored(text []byte) (stored, error) {
 	return s, nil
 }
 
-// options are those that create the study again, with the rule book in a file of that
-// name where the study has one of its own.
-func (s stored) options(rules string) lemonade.Options {
+// options are those that create the study again, with the rule book and the template
+// in files of these names where the study has ones of its own.
+func (s stored) options(rules, template string) lemonade.Options {
 	o := lemonade.Options{
 		Data: s.Data, Partial: s.Partial, Proposer: s.Proposer, Prefer: s.Prefer, Wants: s.Wants, Limits: s.Limits, TrainSamples: s.TrainSamples,
 		Epochs: s.Epochs, Seed: s.Seed, Axes: s.Axes, Recipe: s.Recipe, Without: s.Without, Replay: s.Replay, Lag: &s.Lag,
@@ -139,6 +142,13 @@ func (s stored) options(rules string) lemonade.Options {
 	}
 	if s.Rules != "" {
 		o.Rules = rules
+	}
+	switch s.Template {
+	case "":
+	case arch.NASBench201:
+		o.Template = "nasbench201"
+	default:
+		o.Template = template
 	}
 	if s.Model != "" {
 		o.LLM.Model, o.LLM.Temperature = s.Model, &s.Temperature

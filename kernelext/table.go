@@ -49,6 +49,9 @@ func (v View) columns() []column {
 		if t.Reason != "" {
 			return clip(firstLine(t.Reason), 70)
 		}
+		if all := chosen(t); all != "" { // of a template, on which no command is carried out
+			return clip(all, 120)
+		}
 		return codes(t)
 	}})
 }

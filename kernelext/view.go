@@ -154,6 +154,18 @@ func score(t trial.Trial) string {
 	return fmt.Sprintf("%.3f", *t.Effectiveness)
 }
 
+// chosen writes what a trial took of its template's choices: "width = 16, depth = 2".
+func chosen(t trial.Trial) string {
+	if t.Program == nil {
+		return ""
+	}
+	var all []string
+	for _, c := range t.Program.Choices {
+		all = append(all, c.String())
+	}
+	return strings.Join(all, ", ")
+}
+
 // codes writes a trial's commands: "ACL AMK".
 func codes(t trial.Trial) string {
 	var all []string

@@ -1,6 +1,7 @@
 package lemonade
 
 import (
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -36,6 +37,7 @@ type TrialReport struct {
 	Niche         *trial.Niche       `json:"niche"`   // null where it was open
 	Lessons       *trial.Lessons     `json:"lessons"` // null where they were not rewritten before this round
 	Program       string             `json:"program"`
+	Choices       []arch.Choice      `json:"choices"` // of the template
 	Hash          string             `json:"hash"`
 	Params        int64              `json:"params"`
 	MACs          int64              `json:"macs"`
@@ -63,11 +65,12 @@ func (s *Study) Report() Report {
 		row := TrialReport{
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
-			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics,
+			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics, Choices: []arch.Choice{},
 			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source
+			row.Choices = append(row.Choices, t.Program.Choices...)
 		}
 		if row.Metrics == nil {
 			row.Metrics = trial.Metrics{}

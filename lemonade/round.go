@@ -329,7 +329,7 @@ func (d *round) request(turn int) propose.Request {
 			Data: datasets.Short(d.info.Name), Title: d.info.Title, Input: inputOf(d.info), Classes: len(d.info.ClassNames), ClassNames: d.info.ClassNames,
 			TrainSamples: d.settings.TrainSamples, Epochs: d.settings.Epochs,
 		},
-		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Recipe: d.recipe(),
+		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Template: d.settings.Template, Recipe: d.recipe(),
 		Commands: d.Commands, Niche: d.Niche, History: d.history, Attempts: d.Attempts,
 		Known: func(p *arch.Program) (int, bool) {
 			id := d.known(p)

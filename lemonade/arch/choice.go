@@ -25,6 +25,9 @@ type Choice struct {
 // Value returns the option that was taken, as a Starlark literal.
 func (c Choice) Value() string { return c.Options[c.Taken] }
 
+// String writes the choice in words: width = 16, block = residual.
+func (c Choice) String() string { return c.Name + " = " + strings.Trim(c.Value(), `"`) }
+
 // Taken returns the options that were taken, by the names of the choices, as
 // [Choose] takes them.
 func (p *Program) Taken() map[string]string {
