@@ -287,6 +287,12 @@ func (d *round) answered(ctx context.Context, p propose.Proposer, turn int, prop
 	}
 	d.Attempts = append(d.Attempts, a)
 	if a.State == trial.Complete {
+		switch {
+		case proposal.Parent > 0:
+			d.Parent = proposal.Parent
+		case proposal.Parent < 0:
+			d.Parent = 0
+		}
 		if err := d.accept(a.Proposer, program); err != nil {
 			return false, err
 		}

@@ -59,7 +59,10 @@ func TestTemplate(t *testing.T) {
 			if n := len(s.Trials().Complete()); n != 12 {
 				t.Errorf("%d trials are complete, want 12", n)
 			}
-			for _, tr := range s.Trials() {
+			for i, tr := range s.Trials() {
+				if changed := proposer == "rulebook" && i > 0 || proposer == "evolution" && i >= 10; (tr.Parent > 0) != changed {
+					t.Errorf("trial %d is told to be changed from trial %d", tr.ID, tr.Parent)
+				}
 				var names []string
 				for _, c := range tr.Program.Choices {
 					names = append(names, c.Name)

@@ -45,10 +45,10 @@ func (evolution) Propose(ctx context.Context, r Request) (Proposal, error) {
 	}
 	rng := r.rand("evolution")
 	if t != nil {
-		return t.attempt(ctx, func(int) (*arch.Program, string, error) {
+		return t.attempt(ctx, func(int) (*arch.Program, Proposal, error) {
 			parent := fittest(members, rng)
 			p, changes, err := t.mutate(parent.Program, 1, rng)
-			return p, fmt.Sprintf("%s on trial %d", changes, parent.ID), err
+			return p, Proposal{Parent: parent.ID, Note: fmt.Sprintf("%s on trial %d", changes, parent.ID)}, err
 		})
 	}
 	for range tries {
@@ -58,7 +58,7 @@ func (evolution) Propose(ctx context.Context, r Request) (Proposal, error) {
 		parent := fittest(members, rng)
 		p, done := applyAll(r.shrink(parent.Program, rng), draw(1, rng), rng)
 		if len(done) > 0 && r.fresh(p) {
-			return Proposal{Source: p.Source, Note: fmt.Sprintf("%s on trial %d", done[0], parent.ID)}, nil
+			return Proposal{Source: p.Source, Parent: parent.ID, Note: fmt.Sprintf("%s on trial %d", done[0], parent.ID)}, nil
 		}
 	}
 	return random{}.Propose(ctx, r)

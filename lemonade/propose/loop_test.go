@@ -108,6 +108,9 @@ func (s *study) ask(ctx context.Context, p Proposer, r Request) (trial.Trial, er
 				a.State, a.Reason = trial.Duplicate, fmt.Sprintf("the same network with the same recipe was trial %d", id)
 			} else {
 				t.Program, a.Reason = program, proposal.Note
+				if proposal.Parent != 0 {
+					t.Parent = max(0, proposal.Parent)
+				}
 			}
 		}
 		t.Attempts = append(t.Attempts, a)

@@ -88,15 +88,15 @@ func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
 		if err := ctx.Err(); err != nil {
 			return Proposal{}, err
 		}
-		base, from := seed, "the seed program"
+		base, from, id := seed, "the seed program", -1
 		if len(complete) > 0 {
 			if t := complete[rng.IntN(len(complete))]; t.Program != nil {
-				base, from = t.Program, fmt.Sprintf("trial %d", t.ID)
+				base, from, id = t.Program, fmt.Sprintf("trial %d", t.ID), t.ID
 			}
 		}
 		p, done := applyAll(base, draw(1+rng.IntN(4), rng), rng)
 		if len(done) > 0 && r.fresh(p) {
-			return Proposal{Source: p.Source, Note: fmt.Sprintf("%s on %s", strings.Join(done, ", "), from)}, nil
+			return Proposal{Source: p.Source, Parent: id, Note: fmt.Sprintf("%s on %s", strings.Join(done, ", "), from)}, nil
 		}
 	}
 	return Proposal{}, r.exhausted(seed)

@@ -96,6 +96,7 @@ type Proposal struct {
 	Source   string          // the program's text, unchecked; empty where an answer holds none
 	Plan     *trial.Plan     // what the proposer says about it; may be nil
 	Exchange *trial.Exchange // with the language model, if one was asked, also beside an error
+	Parent   int             // the trial that was changed, where it is not the request's; -1: none was
 	Note     string          // what the proposer did, or what was wrong with the answer, in words
 }
 

@@ -170,11 +170,11 @@ func (t *space) of(p *arch.Program) bool {
 	return err == nil && a == b
 }
 
-// parent is the program to change: the request's parent, else, where that is none of
-// the template's, the most effective trial that is; nil where there is none yet.
-func (t *space) parent() *arch.Program {
+// parent is the trial to change: the request's parent, else, where that is none of
+// the template's, the most effective one that is; nil where there is none yet.
+func (t *space) parent() *trial.Trial {
 	if p := t.r.Parent; p != nil && t.of(p.Program) {
-		return p.Program
+		return p
 	}
 	var best *trial.Trial
 	for _, h := range t.r.History.Complete() {
@@ -182,10 +182,7 @@ func (t *space) parent() *arch.Program {
 			best = &h
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	return best.Program
+	return best
 }
 
 // scoreOf is a trial's effectiveness, below all others where that is unknown.
@@ -197,28 +194,29 @@ func scoreOf(t trial.Trial) float64 {
 }
 
 // attempt calls propose until it gives a program that is new and keeps the limits,
-// and then looks for what is left.
-func (t *space) attempt(ctx context.Context, propose func(try int) (*arch.Program, string, error)) (Proposal, error) {
+// and then looks for what is left. It adds the program's text to what propose says.
+func (t *space) attempt(ctx context.Context, propose func(try int) (*arch.Program, Proposal, error)) (Proposal, error) {
 	for try := range tries {
 		if err := ctx.Err(); err != nil {
 			return Proposal{}, err
 		}
-		if p, note, err := propose(try); err == nil && t.r.fresh(p) {
-			return Proposal{Source: p.Source, Note: note}, nil
+		if p, out, err := propose(try); err == nil && t.r.fresh(p) {
+			out.Source = p.Source
+			return out, nil
 		}
 	}
 	p, err := t.remaining(ctx)
 	if err != nil {
 		return Proposal{}, err
 	}
-	return Proposal{Source: p.Source, Note: "the first choices that are left"}, nil
+	return Proposal{Source: p.Source, Parent: -1, Note: "the first choices that are left"}, nil
 }
 
 // fromTemplate draws the template's choices.
 func (random) fromTemplate(ctx context.Context, t *space) (Proposal, error) {
 	rng := t.r.rand("random")
-	return t.attempt(ctx, func(int) (*arch.Program, string, error) {
+	return t.attempt(ctx, func(int) (*arch.Program, Proposal, error) {
 		p, err := t.draw(rng)
-		return p, "choices drawn at random", err
+		return p, Proposal{Parent: -1, Note: "choices drawn at random"}, err
 	})
 }

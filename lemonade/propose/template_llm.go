@@ -66,7 +66,7 @@ func choosingView(r Request, f form) (choosing, error) {
 // base is the parent, or the template as it stands.
 func (t *space) base() *arch.Program {
 	if p := t.parent(); p != nil {
-		return p
+		return p.Program
 	}
 	return t.start
 }

@@ -9,15 +9,15 @@ import (
 // fromTemplate begins with the template as it stands, and then takes one or two of
 // the parent's choices otherwise, later ever more: the commands are of free programs.
 func (rulebook) fromTemplate(ctx context.Context, t *space) (Proposal, error) {
-	parent := t.parent()
-	if parent == nil && t.r.fresh(t.start) {
-		return Proposal{Source: t.start.Source, Note: "the template as it stands"}, ctx.Err()
-	}
-	if parent == nil {
-		parent = t.start
+	parent, id := t.start, -1
+	if p := t.parent(); p != nil {
+		parent, id = p.Program, p.ID
+	} else if t.r.fresh(t.start) {
+		return Proposal{Source: t.start.Source, Parent: -1, Note: "the template as it stands"}, ctx.Err()
 	}
 	rng := t.r.rand("rulebook")
-	return t.attempt(ctx, func(try int) (*arch.Program, string, error) {
-		return t.mutate(parent, 1+rng.IntN(2)+try/20, rng)
+	return t.attempt(ctx, func(try int) (*arch.Program, Proposal, error) {
+		p, changes, err := t.mutate(parent, 1+rng.IntN(2)+try/20, rng)
+		return p, Proposal{Parent: id, Note: changes}, err
 	})
 }

@@ -80,14 +80,8 @@ func conformTemplate(t *testing.T, s subject) {
 func TestEvolution(t *testing.T) {
 	s := &study{t: t, task: cifar, template: arch.NASBench201, objective: balanced(t)}
 	play(t, s, evolution{}, population+30)
-	parents := map[int]int{}
 	for _, h := range s.history[population:] {
-		var id int
-		note := h.Attempts[len(h.Attempts)-1].Reason
-		if _, err := fmt.Sscanf(note[strings.LastIndex(note, " on ")+1:], "on trial %d", &id); err != nil {
-			t.Fatalf("trial %d: %q: %v", h.ID, note, err)
-		}
-		parents[id]++
+		id := h.Parent
 		if id < h.ID-population || id >= h.ID {
 			t.Errorf("trial %d: its parent is trial %d, which is none of the latest %d", h.ID, id, population)
 		}
