@@ -16,6 +16,7 @@ import (
 type space struct {
 	r     *Request
 	start *arch.Program // with the choices that its own text takes
+	bare  string        // the template without any choice taken
 }
 
 // space parses the request's template.
@@ -28,6 +29,9 @@ func (r *Request) space() (*space, error) {
 		return nil, errors.New(`the template: it has no choice, such as choice("width", [16, 32])`)
 	}
 	t := &space{r: r, start: p}
+	if t.bare, err = arch.Choose(r.Template, nil); err != nil {
+		return nil, fmt.Errorf("the template: %w", err)
+	}
 	return t, t.adopt(p)
 }
 
@@ -162,12 +166,8 @@ func (t *space) of(p *arch.Program) bool {
 	if p == nil || len(p.Choices) == 0 {
 		return false
 	}
-	a, err := arch.Choose(p.Source, nil)
-	if err != nil {
-		return false
-	}
-	b, err := arch.Choose(t.r.Template, nil)
-	return err == nil && a == b
+	bare, err := arch.Choose(p.Source, nil)
+	return err == nil && bare == t.bare
 }
 
 // parent is the trial to change: the request's parent, else, where that is none of
@@ -178,7 +178,7 @@ func (t *space) parent() *trial.Trial {
 	}
 	var best *trial.Trial
 	for _, h := range t.r.History.Complete() {
-		if t.of(h.Program) && (best == nil || scoreOf(h) > scoreOf(*best)) {
+		if (best == nil || scoreOf(h) > scoreOf(*best)) && t.of(h.Program) {
 			best = &h
 		}
 	}

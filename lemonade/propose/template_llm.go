@@ -39,11 +39,7 @@ func choosingView(r Request, f form) (choosing, error) {
 	if err != nil {
 		return choosing{}, err
 	}
-	text, err := arch.Choose(r.Template, nil)
-	if err != nil {
-		return choosing{}, err
-	}
-	text = strings.Replace(text, "choices = {}\n", "", 1)
+	text := strings.Replace(t.bare, "choices = {}\n", "", 1)
 	base := t.base()
 	v := choosing{
 		round:    roundView(r, f),
@@ -284,7 +280,7 @@ func closed(text string) string {
 
 // entriesOf reads a dict, of Starlark or JSON, of names and literals; nil of another.
 func entriesOf(text string) []given {
-	e, err := syntax.ParseExpr("answer", text, 0)
+	e, err := new(syntax.FileOptions).ParseExpr("answer", text, 0)
 	if err != nil {
 		return nil
 	}
