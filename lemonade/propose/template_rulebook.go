@@ -8,9 +8,10 @@ import (
 
 // fromTemplate begins with the template as it stands, and then takes one or two of
 // the parent's choices otherwise, later ever more: the commands are of free programs.
+// A round without a parent begins anew, whatever was tried.
 func (rulebook) fromTemplate(ctx context.Context, t *space) (Proposal, error) {
 	parent, id := t.start, -1
-	if p := t.parent(); p != nil {
+	if p := t.parent(); p != nil && t.r.Parent != nil {
 		parent, id = p.Program, p.ID
 	} else if t.r.fresh(t.start) {
 		return Proposal{Source: t.start.Source, Parent: -1, Note: "the template as it stands"}, ctx.Err()
