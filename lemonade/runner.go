@@ -133,13 +133,14 @@ func (r *runner) useProposer(ctx context.Context) (err error) {
 
 // useEvaluator sets up what trains and measures.
 func (r *runner) useEvaluator(ctx context.Context) error {
-	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter})
+	other := r.options.Evaluator // programs are parsed here all the same
+	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter, ParseOnly: other != nil})
 	if err != nil {
 		return err
 	}
 	r.evaluator = local
-	if r.options.Evaluator != nil {
-		r.evaluator = r.options.Evaluator
+	if other != nil {
+		r.evaluator = other
 	}
 	about := r.evaluator.Describe()
 	if err := r.checkMeter(about); err != nil {
@@ -281,7 +282,7 @@ func (r *runner) known(p *arch.Program) int {
 
 func (r *runner) job(p *arch.Program) trial.Job {
 	return trial.Job{
-		Network: p.Network, Recipe: p.Recipe, Data: r.data, Seed: r.settings.Seed, Precision: r.precision,
+		Network: p.Network, Recipe: p.Recipe, Choices: p.Taken(), Data: r.data, Seed: r.settings.Seed, Precision: r.precision,
 		Budget: trial.Budget{Epochs: r.settings.Epochs, Profile: r.settings.Profile, Limits: r.stops()}, Account: r.settings.account(),
 	}
 }

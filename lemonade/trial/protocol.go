@@ -101,6 +101,10 @@ type Job struct {
 	Seed      int64         `json:"seed"`
 	Precision string        `json:"precision"`         // "float32" or "bfloat16"; "" lets the device decide
 	Weights   string        `json:"weights,omitempty"` // file to write the trained weights to; "" writes none
+
+	// Choices are the options that a template's program takes, by their names: what
+	// an evaluator that trains nothing may know the network by.
+	Choices map[string]string `json:"choices,omitempty"`
 }
 
 // Phases of a job.
