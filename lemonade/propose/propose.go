@@ -81,9 +81,14 @@ type Request struct {
 	History   trial.History   // the earlier rounds
 	Attempts  []trial.Attempt // the earlier turns of this round, in order
 
-	// Known reports whether a program was tried already, and as which trial; it
-	// may be nil.
+	// Known reports whether a program was tried already, and as which trial. Where it
+	// is nil, a program is known that would train to the result of an earlier round.
 	Known func(*arch.Program) (id int, ok bool)
+
+	// Parse runs a program with symbolic tensors. Where it is nil, [arch.Parse] does.
+	// Who asks for much that is often the same may keep the programs: they are not
+	// changed.
+	Parse func(source string) (*arch.Program, error)
 
 	// Broken says which limits that are known before training a program breaks, ""
 	// where it keeps them. Where it is nil, the network's own costs are held against
@@ -143,29 +148,38 @@ func (r *Request) rand(salt string) *rand.Rand {
 // fresh reports whether p was neither tried in an earlier round, nor in this one,
 // nor is the parent again, and keeps the limits that are known before training.
 func (r *Request) fresh(p *arch.Program) bool {
-	if r.Known != nil {
-		if _, ok := r.Known(p); ok {
-			return false
-		}
-	}
-	hash := p.Network.Hash()
-	tried := func(t *trial.Trial) bool {
-		return t.Program != nil && t.Program.Recipe == p.Recipe && hash == hashOf(t)
-	}
-	if r.Parent != nil && tried(r.Parent) {
-		return false
-	}
 	for _, a := range r.Attempts {
 		if a.Program == p.Source {
 			return false
 		}
 	}
+	return !r.tried(p) && r.broken(p) == ""
+}
+
+// tried reports whether p was tried in an earlier round, or is the parent again.
+func (r *Request) tried(p *arch.Program) bool {
+	if r.Known != nil {
+		_, ok := r.Known(p)
+		return ok
+	}
+	hash := p.Network.Hash()
+	is := func(t *trial.Trial) bool {
+		return t.Program != nil && t.Program.Recipe == p.Recipe && hash == hashOf(t)
+	}
 	for i := range r.History {
-		if tried(&r.History[i]) {
-			return false
+		if is(&r.History[i]) {
+			return true
 		}
 	}
-	return r.broken(p) == ""
+	return r.Parent != nil && is(r.Parent)
+}
+
+// parse runs a program of this task.
+func (r *Request) parse(source string) (*arch.Program, error) {
+	if r.Parse != nil {
+		return r.Parse(source)
+	}
+	return arch.Parse(source, r.Task.Input, r.Task.Classes)
 }
 
 func (r *Request) broken(p *arch.Program) string {

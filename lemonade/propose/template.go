@@ -16,23 +16,23 @@ import (
 type space struct {
 	r     *Request
 	start *arch.Program // with the choices that its own text takes
-	bare  string        // the template without any choice taken
+	bare  string        // its text with none taken
 }
 
 // space parses the request's template.
 func (r *Request) space() (*space, error) {
-	p, err := arch.Parse(r.Template, r.Task.Input, r.Task.Classes)
+	p, err := r.parse(r.Template)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the template: %w", err)
 	case len(p.Choices) == 0:
 		return nil, errors.New(`the template: it has no choice, such as choice("width", [16, 32])`)
 	}
-	t := &space{r: r, start: p}
-	if t.bare, err = arch.Choose(r.Template, nil); err != nil {
-		return nil, fmt.Errorf("the template: %w", err)
+	t := &space{r: r}
+	if t.bare, err = arch.Choose(r.Template, nil); err == nil {
+		t.start, err = t.adopt(p)
 	}
-	return t, t.adopt(p)
+	return t, err
 }
 
 // fill returns the program in which these choices are taken. Of others it is the
@@ -42,21 +42,23 @@ func (t *space) fill(taken map[string]string) (*arch.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := arch.Parse(source, t.r.Task.Input, t.r.Task.Classes)
+	p, err := t.r.parse(source)
 	if err != nil {
 		return nil, err
 	}
-	return p, t.adopt(p)
+	return t.adopt(p)
 }
 
-// adopt makes the program's text name the choices that it asks for, all of them and
-// no others, and gives it the recipe of a study that has one.
-func (t *space) adopt(p *arch.Program) (err error) {
+// adopt returns the program with a text that names the choices that it asks for, all
+// of them and no others, and with the recipe of a study that has one.
+func (t *space) adopt(p *arch.Program) (*arch.Program, error) {
+	adopted := *p // others may have it too
 	if t.r.Recipe != nil {
-		p.Recipe = *t.r.Recipe
+		adopted.Recipe = *t.r.Recipe
 	}
-	p.Source, err = arch.Choose(t.r.Template, p.Taken())
-	return err
+	var err error
+	adopted.Source, err = arch.Choose(t.r.Template, p.Taken())
+	return &adopted, err
 }
 
 // draw takes every choice at random.
