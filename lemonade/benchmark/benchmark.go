@@ -22,6 +22,12 @@
 // anchored at the rule book's first network.
 //
 // The statistics, and all thresholds in them, are Lemonade's own.
+//
+// # On a table
+//
+// [Search] compares them on a published table of measured networks, where an
+// evaluation is a look-up: many searches of hundreds of evaluations, with the true
+// front known.
 package benchmark
 
 import (

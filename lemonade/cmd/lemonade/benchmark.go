@@ -20,7 +20,7 @@ import (
 
 func benchmarkCommand() *cobra.Command {
 	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method and the measurements are worth"}
-	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand())
+	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand(), benchmarkSearchCommand())
 	return c
 }
 
