@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"go.starlark.net/starlark"
@@ -23,6 +24,8 @@ type condition struct {
 	source string
 	expr   syntax.Expr
 	names  []string // of the variables it uses, each once
+
+	mu sync.Mutex // held during an evaluation, which writes into expr
 }
 
 // parseCondition reads an expression and tries it on sample values, so that a
@@ -92,6 +95,8 @@ func (c *condition) holds(value func(name string) any) (bool, error) {
 	}
 	thread := &starlark.Thread{Name: "when"}
 	thread.SetMaxExecutionSteps(maxSteps)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	v, err := starlark.EvalExprOptions(&syntax.FileOptions{}, thread, c.expr, env)
 	if err != nil {
 		return false, errors.New(message(err))

@@ -69,9 +69,10 @@ func (o Options) validate() error {
 	if o.Accuracy == "" {
 		faults = append(faults, errors.New("accuracy: no column is named"))
 	}
-	if o.Cost == "" {
+	switch o.Cost {
+	case "":
 		faults = append(faults, errors.New("cost: no column is named"))
-	} else if o.Cost == o.Accuracy {
+	case o.Accuracy:
 		faults = append(faults, fmt.Errorf("cost: %s is the column of the accuracies: name another", o.Cost))
 	}
 	return errors.Join(faults...)
