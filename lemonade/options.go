@@ -62,10 +62,11 @@ const (
 	Repair   Part = "repair"   // without: one answer a round
 	Lessons  Part = "lessons"  // without: no note of lessons is kept
 	Niches   Part = "niches"   // without: no complexity is asked for
+	Learning Part = "learning" // without: the rule book makes no forecast of what was measured
 )
 
 // Parts lists the parts of the method that can be switched off.
-var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches}
+var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning}
 
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {

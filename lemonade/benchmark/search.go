@@ -79,7 +79,7 @@ func (o SearchOptions) check() (faults []error) {
 }
 
 // searchParts are the parts of the method that can be switched off here.
-var searchParts = []lemonade.Part{lemonade.Expert}
+var searchParts = []lemonade.Part{lemonade.Expert, lemonade.Learning}
 
 // Search lets each strategy search the table once per seed, several searches at a
 // time, and reports on what they found. The same options give the same report. Each

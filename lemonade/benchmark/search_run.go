@@ -221,7 +221,7 @@ func (r *searching) take(t trial.Trial, row tabular.Row) {
 func (r *searching) request(t trial.Trial, turn int) propose.Request {
 	req := propose.Request{
 		Task: r.task, Objective: r.objective, Trial: t.ID, Turn: turn, Seed: r.seed, Recipe: &r.recipe, Template: arch.NASBench201,
-		Commands: t.Commands, Niche: t.Niche, History: r.history, Attempts: t.Attempts,
+		Commands: t.Commands, Niche: t.Niche, History: r.history, Attempts: t.Attempts, NoLearning: r.arm.Without == lemonade.Learning,
 		Parse: func(source string) (*arch.Program, error) {
 			p, err := r.programs.get(source, r.parse)
 			return p.Program, err

@@ -18,7 +18,7 @@ func (o Objective) Front(h trial.History) []int {
 	}
 	var points []point
 	for _, t := range h.Complete() {
-		if values, ok := o.values(t); ok {
+		if values, ok := o.Point(t); ok {
 			points = append(points, point{t.ID, values})
 		}
 	}
@@ -31,8 +31,9 @@ func (o Objective) Front(h trial.History) []int {
 	return ids
 }
 
-// values returns a trial's values on the axes, and whether all are known.
-func (o Objective) values(t trial.Trial) ([]float64, bool) {
+// Point returns a trial's values on the axes, and whether all are known and by the
+// study's methods.
+func (o Objective) Point(t trial.Trial) ([]float64, bool) {
 	all := MetricsOf(t)
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
@@ -67,7 +68,7 @@ func (o Objective) dominates(a, b []float64) bool {
 func (o Objective) Hypervolume(h trial.History) float64 {
 	var points [][]float64
 	for _, t := range h.Complete() {
-		values, ok := o.values(t)
+		values, ok := o.Point(t)
 		if !ok {
 			continue
 		}
@@ -82,7 +83,7 @@ func (o Objective) Hypervolume(h trial.History) float64 {
 			points = append(points, values)
 		}
 	}
-	return volume(points)
+	return Volume(points)
 }
 
 // gain places v between the reference (0 and less) and the best imaginable value (1).
@@ -97,11 +98,11 @@ func gain(m trial.Metric, v, reference float64) float64 {
 	return 1 - v/reference
 }
 
-// volume returns the volume of the union of the boxes that reach from the
+// Volume returns the volume of the union of the boxes that reach from the
 // origin to each point, all of whose coordinates are positive. Above two
 // dimensions it slices along the last one: between two neighbouring points the
 // cross-section is the same, and has one dimension less.
-func volume(points [][]float64) float64 {
+func Volume(points [][]float64) float64 {
 	if len(points) == 0 {
 		return 0
 	}
@@ -134,7 +135,7 @@ func volume(points [][]float64) float64 {
 		}
 		section = addMaximal(section, p[:last])
 		if height > 0 {
-			total += height * volume(section)
+			total += height * Volume(section)
 		}
 	}
 	return total

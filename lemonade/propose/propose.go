@@ -81,6 +81,10 @@ type Request struct {
 	History   trial.History   // the earlier rounds
 	Attempts  []trial.Attempt // the earlier turns of this round, in order
 
+	// NoLearning keeps the rule book to what is known of networks in general: it makes
+	// no forecast of what was measured.
+	NoLearning bool
+
 	// Known reports whether a program was tried already, and as which trial. Where it
 	// is nil, a program is known that would train to the result of an earlier round.
 	Known func(*arch.Program) (id int, ok bool)

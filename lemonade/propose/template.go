@@ -17,6 +17,7 @@ type space struct {
 	r     *Request
 	start *arch.Program // with the choices that its own text takes
 	bare  string        // its text with none taken
+	name  string        // of what its programs depend on; see key
 }
 
 // space parses the request's template.
