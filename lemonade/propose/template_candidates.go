@@ -3,6 +3,7 @@ package propose
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -58,7 +59,11 @@ func (t *space) key(taken map[string]string) string {
 		fmt.Fprint(h, t.r.Template, t.r.Task.Input, t.r.Task.Classes, t.r.Recipe)
 		t.name = string(h.Sum(nil))
 	}
-	return t.name + fmt.Sprint(taken) // maps are printed in the order of their keys
+	key := []byte(t.name)
+	for _, name := range slices.Sorted(maps.Keys(taken)) {
+		key = append(append(append(append(key, name...), '='), taken[name]...), '\n')
+	}
+	return string(key)
 }
 
 func takenOf(choices []arch.Choice) map[string]string {
@@ -67,19 +72,20 @@ func takenOf(choices []arch.Choice) map[string]string {
 
 // drawn takes every choice at random, those that another one asks for too.
 func (t *space) drawn(rng *rand.Rand) (candidate, bool) {
-	taken, choices := map[string]string{}, t.start.Choices
-	for {
+	taken, k, ok := map[string]string{}, candidate{}, false
+	for choices := t.start.Choices; ; choices = k.Choices {
 		known := len(taken)
 		for _, c := range choices {
 			if _, ok := taken[c.Name]; !ok {
 				taken[c.Name] = c.Options[rng.IntN(len(c.Options))]
 			}
 		}
-		k, ok := t.look(taken)
-		if !ok || known == len(taken) {
+		if known == len(taken) {
 			return k, ok
 		}
-		choices = k.Choices
+		if k, ok = t.look(taken); !ok {
+			return k, false
+		}
 	}
 }
 

@@ -12,12 +12,27 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// designed is how many trials of a template are chosen by what is known of networks in
-// general, before what was measured decides; after that it is every explored-th.
 const (
+	// designed is how many trials of a template are chosen by what is known of networks
+	// in general, before what was measured decides.
 	designed = 8
+
+	// explored says which rounds do without a forecast even then: it is never to be the
+	// only one to decide what it will learn from.
 	explored = 10
+
+	// choosableMost is how many candidates are held against the limits, the best first.
+	choosableMost = 10
 )
+
+// forecast is made from the history; nil where it is too short, and where none is to be
+// made.
+func (r *Request) forecast() *forecast.Forecast {
+	if r.NoLearning || r.Trial%explored == 0 {
+		return nil
+	}
+	return forecast.New(r.History, r.Objective)
+}
 
 // fromTemplate begins with the template as it stands, also anew where a round has no
 // parent. Then it takes networks from all levels of cost that promise the most by a rule
@@ -48,8 +63,8 @@ func (rulebook) fromTemplate(ctx context.Context, t *space) (Proposal, error) {
 func (t *space) choose(ctx context.Context) (Proposal, error) {
 	var f *forecast.Forecast
 	tried := len(t.r.History) + len(t.r.Attempts)
-	if !t.r.NoLearning && tried >= designed && tried%explored != 0 {
-		f = forecast.New(t.r.History, t.r.Objective)
+	if tried >= designed {
+		f = t.r.forecast()
 	}
 	var front trial.History
 	if f != nil {
@@ -65,7 +80,7 @@ func (t *space) choose(ctx context.Context) (Proposal, error) {
 		for i, k := range all {
 			samples[i] = k.Sample
 		}
-		order = f.Best(samples, choosable)
+		order = f.Best(samples, choosableMost)
 		why = fmt.Sprintf("of %d candidates it is expected to enlarge the front the most", len(all))
 	}
 	for _, i := range order {
@@ -80,9 +95,6 @@ func (t *space) choose(ctx context.Context) (Proposal, error) {
 	}
 	return Proposal{}, ctx.Err()
 }
-
-// choosable is how many candidates are held against the limits, the best first.
-const choosable = 10
 
 // front are the template's trials on the Pareto front.
 func (t *space) front() trial.History {

@@ -109,8 +109,8 @@ func TestEvolution(t *testing.T) {
 	}
 }
 
-// TestBeginAnew: without a parent the rule book begins anew, and of a parent that is
-// another program it changes the best of the template.
+// TestBeginAnew: without a parent the rule book begins anew, and with one, be it of
+// the template or another program, it goes on.
 func TestBeginAnew(t *testing.T) {
 	s := &study{t: t, task: digits, template: growing, objective: balanced(t)}
 	source, err := arch.Choose(growing, map[string]string{"depth": "3"})
@@ -121,14 +121,11 @@ func TestBeginAnew(t *testing.T) {
 	r := s.request()
 	s.add(arch.Seed(digits.Input, digits.Classes))
 	r.History = s.history
-	for _, tt := range []struct {
-		parent *trial.Trial
-		want   int
-	}{{nil, -1}, {&s.history[0], 1}, {&s.history[1], 1}} {
-		r.Parent = tt.parent
+	for _, parent := range []*trial.Trial{nil, &s.history[0], &s.history[1]} {
+		r.Parent = parent
 		p, err := rulebook{}.Propose(context.Background(), r)
-		if err != nil || p.Parent != tt.want || (p.Note == "the template as it stands") != (tt.parent == nil) {
-			t.Errorf("with the parent %v: %+v, %v", tt.parent, p, err)
+		if err != nil || p.Parent != -1 || (p.Note == "the template as it stands") != (parent == nil) {
+			t.Errorf("with the parent %v: %+v, %v", parent, p, err)
 		}
 	}
 }
