@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -298,7 +299,7 @@ func TestOpenTogether(t *testing.T) {
 
 func TestForeignDatabases(t *testing.T) {
 	for _, c := range []struct{ name, sql, want string }{
-		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 3: use a newer Lemonade"},
+		{"newer", "PRAGMA user_version = 99", fmt.Sprintf("version 99, this Lemonade knows versions up to %d: use a newer Lemonade", len(migrations))},
 		{"of another program", "CREATE TABLE t (x)", "database of another program"},
 		{"not a database", "", "not a database"},
 	} {
@@ -336,7 +337,7 @@ func TestForeignDatabases(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s := open(t, t.TempDir())
 	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "3"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": fmt.Sprint(len(migrations))} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s is %q, %v; want %q", name, pragma, got, err, want)

@@ -81,6 +81,31 @@ var migrations = []string{
 	ALTER TABLE metrics ADD COLUMN high REAL;                             -- likewise
 	ALTER TABLE metrics ADD COLUMN idle REAL;                             -- how much of the value the idle machine would have used
 	ALTER TABLE metrics ADD COLUMN quality TEXT NOT NULL DEFAULT '';      -- what weakens the value`,
+
+	`CREATE TABLE extras (                    -- trainings that are no round of the search
+		study   TEXT NOT NULL REFERENCES studies,
+		id      INTEGER NOT NULL,             -- -1, -2, …
+		purpose TEXT NOT NULL,                -- baseline, final or ranking
+		name    TEXT NOT NULL,                -- of a baseline
+		trial   INTEGER NOT NULL,             -- whose network is trained anew, 0 for none
+		epochs  INTEGER NOT NULL,
+		seed    INTEGER NOT NULL,
+		state   TEXT NOT NULL,
+		key     TEXT NOT NULL,                -- trial_key
+		content TEXT NOT NULL,                -- JSON: all of it, with program and metrics
+		PRIMARY KEY (study, id)
+	) WITHOUT ROWID, STRICT;
+	CREATE TABLE test_reads (                 -- every access to the test split
+		study   TEXT NOT NULL REFERENCES studies,
+		at      TEXT NOT NULL,
+		who     TEXT NOT NULL,                -- user and machine
+		purpose TEXT NOT NULL,
+		trial   INTEGER NOT NULL,             -- whose network was trained anew
+		hash    TEXT NOT NULL,                -- network_hash
+		epochs  INTEGER NOT NULL,
+		seed    INTEGER NOT NULL
+	) STRICT;
+	CREATE INDEX test_reads_study ON test_reads (study);`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

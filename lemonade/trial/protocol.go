@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is the version of the messages between searcher and worker.
-const Protocol = 2
+const Protocol = 3
 
 // Envelope is one line of JSON between searcher and worker. Exactly one field is set.
 //
@@ -101,6 +101,7 @@ type Job struct {
 	Seed      int64         `json:"seed"`
 	Precision string        `json:"precision"`         // "float32" or "bfloat16"; "" lets the device decide
 	Weights   string        `json:"weights,omitempty"` // file to write the trained weights to; "" writes none
+	Test      bool          `json:"test,omitempty"`    // read the test split, once, when all else is done
 
 	// Choices are the options that a template's program takes, by their names: what
 	// an evaluator that trains nothing may know the network by.
@@ -113,6 +114,7 @@ const (
 	PhaseCompile = "compile"
 	PhaseTrain   = "train"
 	PhaseProfile = "profile"
+	PhaseTest    = "test" // told before the test split is read
 
 	// PhaseEvaluate is no phase of progress but has its share of the seconds: the
 	// validation after each epoch, and the count of training samples at the end.
