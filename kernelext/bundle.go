@@ -81,6 +81,9 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 			report.Trials[i].Weights = weightsEntry(s.Name(), t.ID)
 		}
 	}
+	for i := range report.Extras {
+		report.Extras[i].Weights = ""
+	}
 	var whole bytes.Buffer
 	if err := writeJSON(&whole, report); err != nil {
 		return err
@@ -108,7 +111,7 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 		return err
 	}
 	v.addCharts(files, "charts/")
-	weights, err := addRecord(ctx, stored, v, files)
+	weights, err := addRecord(ctx, stored, contentOf(s, v), files)
 	if err != nil {
 		return err
 	}
@@ -131,9 +134,23 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	return archive.Close()
 }
 
+// contentOf is the content of the study's record, with the weights that v has. The
+// trials are those of the study itself: its search is not to see what else v shows
+// of them, such as a test_accuracy.
+func contentOf(s *lemonade.Study, v View) record.Content {
+	all := record.Content{Trials: s.Trials(), Extras: s.Extras(), TestReads: s.TestReads()}
+	for i, t := range v.Trials {
+		all.Trials[i].Weights = t.Weights
+	}
+	for i := range all.Extras {
+		all.Extras[i].Weights = "" // the front's are enough
+	}
+	return all
+}
+
 // addRecord adds a database with this study alone, whose weights lie beside it, and
 // returns where these are now.
-func addRecord(ctx context.Context, study record.Study, v View, files map[string][]byte) (weights map[string]string, err error) {
+func addRecord(ctx context.Context, study record.Study, all record.Content, files map[string][]byte) (weights map[string]string, err error) {
 	dir, err := os.MkdirTemp("", "lemonade-bundle-")
 	if err != nil {
 		return nil, err
@@ -144,14 +161,13 @@ func addRecord(ctx context.Context, study record.Study, v View, files map[string
 		return nil, err
 	}
 	weights = map[string]string{}
-	trials := slices.Clone(v.Trials)
-	for i, t := range trials {
+	for i, t := range all.Trials {
 		if t.Weights != "" {
-			name := weightsEntry(v.Name, t.ID)
-			weights[name], trials[i].Weights = t.Weights, name
+			name := weightsEntry(study.Name, t.ID)
+			weights[name], all.Trials[i].Weights = t.Weights, name
 		}
 	}
-	err = store.Adopt(ctx, study, trials)
+	err = store.Adopt(ctx, study, all)
 	if err := errors.Join(err, store.Close()); err != nil {
 		return nil, err
 	}

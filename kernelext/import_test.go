@@ -467,7 +467,7 @@ func FuzzImportRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	options := []byte(`{"data": "digits", "fingerprint": "f", "proposer": "rulebook", "prefer": "balanced", "epochs": 2, "seed": 1}`)
-	err = store.Adopt(f.Context(), record.Study{Name: "a", Options: options, State: []byte(`{}`)}, trial.History{{ID: 1, State: trial.Failed}, {ID: 2, State: trial.Waiting}})
+	err = store.Adopt(f.Context(), record.Study{Name: "a", Options: options, State: []byte(`{}`)}, record.Content{Trials: trial.History{{ID: 1, State: trial.Failed}, {ID: 2, State: trial.Waiting}}})
 	if err := errors.Join(err, store.Close()); err != nil {
 		f.Fatal(err)
 	}

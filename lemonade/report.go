@@ -21,6 +21,9 @@ type Report struct {
 	Lessons     string         `json:"lessons"`     // the latest
 	Spent       trial.Spending `json:"spent"`       // on language models
 
+	Extras    []ExtraReport    `json:"extras"`     // trainings outside the search: baselines and long ones
+	TestReads []trial.TestRead `json:"test_reads"` // every access to the test split
+
 	Account trial.Accounting        `json:"account"` // from energy to CO2e
 	Methods map[trial.Metric]string `json:"methods"` // by which the study's metrics are obtained
 }
@@ -53,15 +56,53 @@ type TrialReport struct {
 	Weights       string             `json:"weights"`
 }
 
+// ExtraReport is a training outside the search.
+type ExtraReport struct {
+	ID            int                `json:"id"` // below 0
+	Purpose       trial.Purpose      `json:"purpose"`
+	Name          string             `json:"name"`  // of a baseline; else ""
+	Trial         int                `json:"trial"` // whose network was trained anew; 0 for none
+	Epochs        int                `json:"epochs"`
+	Seed          int64              `json:"seed"`
+	State         trial.State        `json:"state"`
+	Reason        string             `json:"reason"`
+	Program       string             `json:"program"`
+	Hash          string             `json:"hash"`
+	Params        int64              `json:"params"`
+	MACs          int64              `json:"macs"`
+	Runs          int                `json:"runs"`
+	Metrics       trial.Metrics      `json:"metrics"` // of a final with test_accuracy
+	Curve         []trial.Epoch      `json:"curve"`
+	Seconds       map[string]float64 `json:"seconds"`
+	Effectiveness *float64           `json:"effectiveness"` // of a baseline; null where it is unknown
+	Weights       string             `json:"weights"`       // of a final
+}
+
 // Report describes the study as it was last read.
 func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
 		Name: s.name, Data: s.Data(), Partial: s.info.Partial(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
 		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Extras: []ExtraReport{}, TestReads: append([]trial.TestRead{}, s.TestReads()...),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
+	extras := s.Extras()
+	for _, x := range extras {
+		row := ExtraReport{
+			ID: x.ID, Purpose: x.Purpose, Name: x.Name, Trial: x.Of, Epochs: x.Epochs, Seed: x.Seed, State: x.State, Reason: x.Reason, Hash: x.Hash, Params: x.Costs.Params, MACs: x.Costs.MACs,
+			Runs: x.Runs, Metrics: x.Metrics, Curve: append([]trial.Epoch{}, x.Curve...), Seconds: x.Seconds, Effectiveness: x.Effectiveness, Weights: x.Weights,
+		}
+		if x.Program != nil {
+			row.Program = x.Program.Source
+		}
+		if row.Metrics == nil {
+			row.Metrics = trial.Metrics{}
+		}
+		r.Extras = append(r.Extras, row)
+	}
 	for _, t := range trials {
+		t = extras.With(t)
 		row := TrialReport{
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,

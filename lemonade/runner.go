@@ -34,6 +34,7 @@ type runner struct {
 	engine    string
 	precision string
 	data      trial.Data
+	whole     string // fingerprint of all training samples
 	ahead     ahead
 	telling   sync.Mutex
 	word      word
@@ -106,7 +107,7 @@ func (r *runner) useData(ctx context.Context) error {
 	if len(s.info.ClassNames) == 0 { // its data was away when it was opened
 		s.info = ref.Info
 	}
-	r.data.Dir = ref.Dir
+	r.data.Dir, r.whole = ref.Dir, datasets.Fingerprint(ref, 0)
 	return nil
 }
 
@@ -321,5 +322,9 @@ func (r *runner) keepFront(ctx context.Context) error {
 }
 
 func (r *runner) weightsFile(id int) string {
-	return filepath.Join(r.dir, "weights", r.name, fmt.Sprintf("%d.safetensors", id))
+	return r.weightsOf(fmt.Sprint(id))
+}
+
+func (r *runner) weightsOf(training string) string {
+	return filepath.Join(r.dir, "weights", r.name, training+".safetensors")
 }

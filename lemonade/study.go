@@ -33,6 +33,8 @@ type Study struct {
 	mu        sync.Mutex          // a running study may prepare a trial while it trains another, and be looked at
 	objective objective.Objective // only the goroutine that runs the study writes it, so that it alone may read it without mu
 	trials    trial.History
+	extras    trial.Extras
+	reads     []trial.TestRead
 }
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
@@ -247,7 +249,10 @@ func (s *Study) Refresh(ctx context.Context) error {
 	s.mu.Lock()
 	s.objective, s.trials = o, trials
 	s.mu.Unlock()
-	return err
+	if err != nil {
+		return err
+	}
+	return s.readExtras(ctx)
 }
 
 // Trials are the study's trials in the order of their ids.

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -70,6 +71,18 @@ func (x Extras) Tested(id int) (Measurement, bool) {
 // Trained returns the accuracy on the validation split of a trial's network after a
 // training of so many epochs outside the search, as Tested does that on the test split.
 func (x Extras) Trained(id, epochs int) (Measurement, bool) { return x.over(Accuracy, id, epochs) }
+
+// With returns the trial with the test_accuracy of its network among its metrics, where
+// it is known. It is for people to look at: no search is to see it.
+func (x Extras) With(t Trial) Trial {
+	if m, ok := x.Tested(t.ID); ok {
+		if t.Metrics = maps.Clone(t.Metrics); t.Metrics == nil {
+			t.Metrics = Metrics{}
+		}
+		t.Metrics[TestAccuracy] = m
+	}
+	return t
+}
 
 // over is a metric's mean over the seeds. A seed that was trained for two purposes
 // counts once.
