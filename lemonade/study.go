@@ -220,6 +220,13 @@ func (s *Study) Name() string { return s.name }
 // Data is the name of its data set.
 func (s *Study) Data() string { return s.settings.Data }
 
+// Seed is what its weights, orders and proposals are drawn from.
+func (s *Study) Seed() int64 { return s.settings.Seed }
+
+// Fingerprint names the samples that its networks are trained and validated on, as
+// [datasets.Fingerprint] does.
+func (s *Study) Fingerprint() string { return s.settings.Fingerprint }
+
 // Info describes its data set. Of one that is not on this machine any more there is
 // the name alone.
 func (s *Study) Info() datasets.Info { return s.info }
