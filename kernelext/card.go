@@ -128,7 +128,7 @@ func (v View) cardHTML(t trial.Trial) string {
 }
 
 // phaseOrder is the order in which an evaluation goes through its phases.
-var phaseOrder = []string{trial.PhaseIdle, trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseEvaluate, trial.PhaseProfile}
+var phaseOrder = []string{trial.PhaseIdle, trial.PhaseData, trial.PhaseCompile, trial.PhaseTrain, trial.PhaseEvaluate, trial.PhaseProfile, trial.PhaseTest}
 
 // phases tells how an evaluation's time divides: "took 52.0 s: idle 2.0 s, data 1.0 s, …".
 func phases(seconds map[string]float64) string {

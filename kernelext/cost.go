@@ -23,7 +23,16 @@ type item struct{ name, value, note string }
 // costs is the cost card of the study: its trainings, its LLM calls and, since
 // those cost too, the trials that came to nothing. What is unknown says so.
 func (v View) costs() []account {
-	return []account{{"training", v.trainingCosts()}, {"LLM", v.llmCosts()}, {"trials", v.outcomes()}}
+	all := []account{{"training", v.trainingCosts()}}
+	if len(v.Extras) > 0 {
+		apart := v
+		apart.Trials = nil
+		for _, x := range v.Extras {
+			apart.Trials = append(apart.Trials, x.Trial)
+		}
+		all = append(all, account{"outside the search", apart.trainingCosts()})
+	}
+	return append(all, account{"LLM", v.llmCosts()}, account{"trials", v.outcomes()})
 }
 
 // trainingCosts sums over the trainings that were measured. One that crashed or
@@ -177,7 +186,8 @@ func exchanges(h trial.History) []*trial.Exchange {
 // costLines is the cost card as text. The trials are in the line of the study.
 func (v View) costLines() string {
 	var b strings.Builder
-	for _, a := range v.costs()[:2] {
+	costs := v.costs()
+	for _, a := range costs[:len(costs)-1] {
 		var parts []string
 		for _, it := range a.items {
 			text := it.name + " " + it.value

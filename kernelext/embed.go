@@ -107,7 +107,7 @@ type told struct {
 func (v View) trialsScript(key string) (string, error) {
 	front := v.Objective.Front(v.Trials)
 	all := map[int]told{}
-	for _, t := range v.Trials {
+	for _, t := range append(v.baselines(), v.Trials...) {
 		card := v.trialHTML(shortened(t))
 		if q, ok := v.quality(t); ok {
 			card += fmt.Sprintf(`<div style="font-size:13px">Class by class: %s</div>`, html.EscapeString(q.words()))

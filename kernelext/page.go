@@ -24,6 +24,9 @@ func Page(v View) ([]byte, error) {
 	for _, t := range v.Trials {
 		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), v.trialHTML(t))
 	}
+	for _, t := range v.baselines() {
+		fmt.Fprintf(&b, `<details><summary>%s: %s</summary>%s</details>`, html.EscapeString(v.title(t)), html.EscapeString(Line(t)), v.trialHTML(t))
+	}
 	b.WriteString("</body></html>\n")
 	return []byte(b.String()), nil
 }

@@ -56,7 +56,7 @@ func (v View) columns() []column {
 	}})
 }
 
-// others are the axes of the front and what is predicted for boards.
+// others are the axes of the front, what is predicted for boards, and what finals found.
 func (v View) others() []trial.Metric {
 	found := map[trial.Metric]bool{}
 	for _, m := range v.Objective.Axes {
@@ -64,7 +64,7 @@ func (v View) others() []trial.Metric {
 	}
 	for _, t := range v.Trials {
 		for m := range t.Metrics {
-			if _, board := m.Split(); board != "" {
+			if _, board := m.Split(); board != "" || m == trial.TestAccuracy {
 				found[m] = true
 			}
 		}

@@ -17,6 +17,9 @@ type View struct {
 	Info      datasets.Info // of it; where that is empty it is looked up by its name
 	Trials    trial.History
 	Objective objective.Objective
+
+	Extras    trial.Extras     // trainings outside the search
+	TestReads []trial.TestRead // accesses to the test split
 }
 
 // Study is what [ViewOf] asks of a study; *lemonade.Study has it. A study that knows
@@ -28,11 +31,23 @@ type Study interface {
 	Objective() objective.Objective
 }
 
-// ViewOf returns the study as it is now.
+// ViewOf returns the study as it is now. A trial whose network had a final has its
+// test_accuracy too.
 func ViewOf(s Study) View {
 	v := View{Name: s.Name(), Data: s.Data(), Trials: s.Trials(), Objective: s.Objective()}
 	if known, ok := s.(interface{ Info() datasets.Info }); ok {
 		v.Info = known.Info()
+	}
+	if known, ok := s.(interface {
+		Extras() trial.Extras
+		TestReads() []trial.TestRead
+	}); ok {
+		v.Extras, v.TestReads = known.Extras(), known.TestReads()
+	}
+	if len(v.Extras) > 0 {
+		for i, t := range v.Trials {
+			v.Trials[i] = v.Extras.With(t)
+		}
 	}
 	return v
 }

@@ -71,7 +71,7 @@ type RankOptions struct {
 // accuracy, from its best to its worst, so that it can be told how well short
 // trainings rank long ones. Both are judged on the validation split; the test split is
 // not touched. A network whose [Study.Final] has the same epochs and seeds is not
-// trained again. See [trial.Extras.Trained].
+// trained again. See [trial.Extras.Over].
 func (s *Study) Rank(ctx context.Context, o RankOptions) (trial.Extras, error) {
 	if err := s.long(&o.Epochs, &o.Seeds, 1); err != nil {
 		return nil, fmt.Errorf("rank: %w", err)

@@ -160,7 +160,7 @@ func TestRank(t *testing.T) {
 	if n := len(s.TestReads()); n != 1 {
 		t.Errorf("%d reads of the test split, want that of the final alone", n)
 	}
-	if m, ok := s.Extras().Trained(best.ID, 8); !ok || m.Value != best.Metrics[trial.Accuracy].Value {
+	if m, ok := s.Extras().Over(trial.Accuracy, best.ID, 8); !ok || m.Value != best.Metrics[trial.Accuracy].Value {
 		t.Errorf("trial %d after a long training: %+v, %v", best.ID, m, ok)
 	}
 }

@@ -65,12 +65,8 @@ func (x Extras) Tested(id int) (Measurement, bool) {
 			epochs = max(epochs, e.Epochs)
 		}
 	}
-	return x.over(TestAccuracy, id, epochs)
+	return x.Over(TestAccuracy, id, epochs)
 }
-
-// Trained returns the accuracy on the validation split of a trial's network after a
-// training of so many epochs outside the search, as Tested does that on the test split.
-func (x Extras) Trained(id, epochs int) (Measurement, bool) { return x.over(Accuracy, id, epochs) }
 
 // With returns the trial with the test_accuracy of its network among its metrics, where
 // it is known. It is for people to look at: no search is to see it.
@@ -84,9 +80,10 @@ func (x Extras) With(t Trial) Trial {
 	return t
 }
 
-// over is a metric's mean over the seeds. A seed that was trained for two purposes
-// counts once.
-func (x Extras) over(m Metric, id, epochs int) (Measurement, bool) {
+// Over returns a metric of a trial's network after trainings of so many epochs outside
+// the search: the mean over their seeds, with the standard deviation as its spread. A
+// seed that was trained for two purposes counts once.
+func (x Extras) Over(m Metric, id, epochs int) (Measurement, bool) {
 	var seeds []int64
 	var values []float64
 	var one Measurement

@@ -32,9 +32,9 @@ func TestExtras(t *testing.T) {
 	}{
 		{"two seeds", func() (Measurement, bool) { return all.Tested(3) }, 0.72, 0.02 * math.Sqrt2, "2 seeds"},
 		{"one seed", func() (Measurement, bool) { return all.Tested(5) }, 0.85, 0, "one seed, 40 epochs"},
-		{"validation", func() (Measurement, bool) { return all.Trained(3, 40) }, 0.82, 0.02 * math.Sqrt2, "2 seeds"},
-		{"a ranking alone", func() (Measurement, bool) { return all.Trained(4, 40) }, 0.6, -1, "one seed"},
-		{"another budget", func() (Measurement, bool) { return all.Trained(3, 12) }, 0.5, -1, "12 epochs"},
+		{"validation", func() (Measurement, bool) { return all.Over(Accuracy, 3, 40) }, 0.82, 0.02 * math.Sqrt2, "2 seeds"},
+		{"a ranking alone", func() (Measurement, bool) { return all.Over(Accuracy, 4, 40) }, 0.6, -1, "one seed"},
+		{"another budget", func() (Measurement, bool) { return all.Over(Accuracy, 3, 12) }, 0.5, -1, "12 epochs"},
 	} {
 		m, ok := c.got()
 		got := -1.0
@@ -50,7 +50,7 @@ func TestExtras(t *testing.T) {
 			t.Errorf("trial %d is tested: %+v", id, m)
 		}
 	}
-	if m, ok := all.Trained(4, 41); ok {
+	if m, ok := all.Over(Accuracy, 4, 41); ok {
 		t.Errorf("a budget that nothing was trained for: %+v", m)
 	}
 }
