@@ -63,11 +63,19 @@ func (c comparison) programDiff(t trial.Trial) []diffLine {
 func (c comparison) programTitle(t trial.Trial) string {
 	switch {
 	case c.trials[0].Program == nil || t.Program == nil:
-		return fmt.Sprintf("the programs of %s and %s: one of them has none", c.view.title(c.trials[0]), c.view.title(t))
+		return "the programs of " + c.both(t) + ": one of them has none"
 	case len(c.programDiff(t)) == 0:
-		return fmt.Sprintf("the programs of %s and %s are the same", c.view.title(c.trials[0]), c.view.title(t))
+		return "the programs of " + c.both(t) + " are the same"
 	}
 	return fmt.Sprintf("from the program of %s (-) to that of %s (+)", c.view.title(c.trials[0]), c.view.title(t))
+}
+
+// both names a trial beside the first one: "trials 4 and 6".
+func (c comparison) both(t trial.Trial) string {
+	if c.trials[0].ID > 0 && t.ID > 0 {
+		return fmt.Sprintf("trials %d and %d", c.trials[0].ID, t.ID)
+	}
+	return c.view.title(c.trials[0]) + " and " + c.view.title(t)
 }
 
 // html is the comparison in HTML.
