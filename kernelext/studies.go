@@ -202,10 +202,7 @@ func (s studies) wordsOf(r benchmark.Row) string {
 	case r.More == 0 && r.Less == 0:
 		return name + " is the same."
 	default:
-		if r.Pairs() == 1 {
-			return fmt.Sprintf("%s: %s has %s, which may be chance.", name, s.second, side(r))
-		}
-		return fmt.Sprintf("%s: %s has %s on average, which may be chance.", name, s.second, side(r))
+		return fmt.Sprintf("%s: %s has %s here; it may be chance.", name, s.second, side(r))
 	}
 }
 
@@ -225,9 +222,9 @@ func side(r benchmark.Row) string {
 		word = "more"
 	}
 	if up == r.Higher {
-		return fmt.Sprintf("%s %s, which is better", text, word)
+		return fmt.Sprintf("%s %s (better)", text, word)
 	}
-	return fmt.Sprintf("%s %s, which is worse", text, word)
+	return fmt.Sprintf("%s %s (worse)", text, word)
 }
 
 func (s studies) text() string {

@@ -170,7 +170,9 @@ func (r *runner) take(x *trial.Extra, result trial.Result, job trial.Job, broken
 	x.State, x.Reason, x.Curve, x.Seconds, x.Forecast, x.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
 	x.Metrics, _ = r.static(x.Program)
 	for name, m := range result.Metrics {
-		x.Metrics[name] = m
+		if x.Purpose == trial.Baseline || !slices.Contains(ofInference, name) {
+			x.Metrics[name] = m
+		}
 	}
 	x.Ended = time.Now()
 	if _, ok := x.Metrics[trial.TestAccuracy]; job.Test && !ok && x.State == trial.Complete {
@@ -194,8 +196,12 @@ func (r *runner) take(x *trial.Extra, result trial.Result, job trial.Job, broken
 }
 
 // briefly is what the measurement of inference may take in a long training: what the
-// network costs is known from the search.
+// network costs is known from the search. So little time gives no figures worth keeping.
 const briefly = 200 * time.Millisecond
+
+var ofInference = []trial.Metric{
+	trial.InferenceEnergy, trial.InferencePower, trial.Latency, trial.LatencyP95, trial.LatencyP99, trial.Throughput,
+}
 
 // extraJob is what a training asks of the evaluator: for a baseline the study's own
 // job, for the others one on all training samples, with other epochs and another seed.
