@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"math"
 	"os"
 	"path"
 	"slices"
@@ -83,8 +82,9 @@ func matching(ctx context.Context, dir, pattern string) (found []string, err err
 			if err != nil {
 				return nil, fmt.Errorf("studies: the pattern %q is wrong: %w", part, err)
 			}
+			some = some || ok
 			if ok && !slices.Contains(found, name) {
-				some, found = true, append(found, name)
+				found = append(found, name)
 			}
 		}
 		if !some {
@@ -209,22 +209,21 @@ func (s studies) wordsOf(r benchmark.Row) string {
 // side says to which side the second differs, and by how much.
 func side(r benchmark.Row) string {
 	v := *r.Change.Mean
-	up := v > 0
-	text := strings.TrimLeft(writeChange(r, v), "+-")
+	up, text := v > 0, strings.TrimLeft(writeChange(r, v), "+-")
 	if r.Ratio {
 		up = v > 1
-		if v < 10 {
-			text = fmt.Sprintf("%.0f %%", 100*math.Abs(v-1))
-		}
 	}
-	word := "less"
+	word := " less"
 	if up {
-		word = "more"
+		word = " more"
+	}
+	if r.Ratio && v >= 10 {
+		text, word = fmt.Sprintf("%.3g times", v), " as much"
 	}
 	if up == r.Higher {
-		return fmt.Sprintf("%s %s (better)", text, word)
+		return text + word + " (better)"
 	}
-	return fmt.Sprintf("%s %s (worse)", text, word)
+	return text + word + " (worse)"
 }
 
 func (s studies) text() string {

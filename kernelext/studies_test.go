@@ -63,7 +63,7 @@ func TestMatching(t *testing.T) {
 		"cifar*.1":         {"cifar.1", "cifar-rungs.1"},
 		"cifar.[2],other":  {"cifar.2", "other"},
 		"cifar.1, cifar.2": {"cifar.1", "cifar.2"},
-		"cifar.*,cifar.?":  nil, // the second names nothing new
+		"cifar.*,cifar.?":  {"cifar.1", "cifar.2"},
 		"cifar.[":          nil,
 		"mnist.*":          nil,
 	} {
