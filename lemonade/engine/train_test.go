@@ -482,4 +482,18 @@ func TestTest(t *testing.T) {
 	if err := m.Validate(t.Context()); err != nil || m.Accuracy != before {
 		t.Errorf("afterwards %v validate, %v before (%v)", m.Accuracy, before, err)
 	}
+
+	// Samples that are too many for the device are counted alike.
+	whole, err := train(t, job).Test(t.Context(), job.Set.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEngine(t)
+	most := e.residentMax
+	t.Cleanup(func() { e.residentMax = most })
+	m = train(t, job)
+	e.residentMax = 1000
+	if part, err := m.Test(t.Context(), job.Set.Test); err != nil || part != whole {
+		t.Errorf("streamed %v (%v), whole %v", part, err, whole)
+	}
 }
