@@ -196,7 +196,7 @@ func (v View) readsOf(id int) string {
 // What stands over the tables.
 const (
 	baselinesHead = "baselines, trained as the study's networks are, and no part of its search:"
-	finalsHead    = "finals, on all training samples and from seeds that the search has not used; ± is over the seeds:"
+	finalsHead    = "finals, on all training samples and from seeds that the search has not used; the last two ± are over the seeds:"
 )
 
 // extrasText is what was trained outside the search.
