@@ -216,7 +216,7 @@ func (r *runner) extraJob(ctx context.Context, x *trial.Extra) (job trial.Job, b
 		}
 		x.Program, x.Hash, x.Costs = program, program.Network.Hash(), program.Network.Costs()
 		_, broken = r.static(program)
-		job = r.job(program)
+		job = r.jobAt(program, len(r.settings.Ladder)) // of a whole training
 		job.Budget.Limits = nil
 		return job, broken, nil
 	}

@@ -34,6 +34,7 @@ type Options struct {
 	Limits       map[trial.Metric]float64 // hard limits, in each metric's unit
 	TrainSamples int                      // drawn stratified from the training split; default all
 	Epochs       int                      // per trial; default 10
+	Rungs        Rungs                    // shorter trainings first; default none
 	Seed         int64                    // default 1
 	Axes         []trial.Metric           // of the Pareto front; default [objective.DefaultAxes]
 	Recipe       string                   // "free" (default): programs choose theirs; "fixed": all are trained with that of [arch.RecipeFor]
@@ -80,6 +81,8 @@ type settings struct {
 	Limits       limits           `json:"limits,omitempty"`
 	TrainSamples int              `json:"train_samples"`
 	Epochs       int              `json:"epochs"`
+	Rungs        *Rungs           `json:"rungs,omitempty"`  // nil where every network is trained in full at once
+	Ladder       []budget         `json:"ladder,omitempty"` // what the rungs come to, the shortest first
 	Seed         int64            `json:"seed"`
 	Axes         []trial.Metric   `json:"axes,omitempty"`
 	Recipe       string           `json:"recipe,omitempty"`
@@ -138,6 +141,8 @@ func (o Options) settings() (settings, error) {
 	}
 	if s.Epochs < 1 || s.Epochs > 10_000 {
 		fault("epochs: %d is not between 1 and 10000", s.Epochs)
+	} else if info, err := datasets.Lookup(s.Data); err == nil {
+		faults = append(faults, s.chooseRungs(o.Rungs, info))
 	}
 	if s.Recipe != freeRecipe && s.Recipe != fixedRecipe {
 		fault("recipe: %q is neither %s nor %s", s.Recipe, freeRecipe, fixedRecipe)
@@ -308,6 +313,7 @@ func (s settings) reopen(o Options) error {
 	check("limits", len(o.Limits) > 0, maps.Equal(o.Limits, s.Limits), s.Limits, o.Limits)
 	check("train samples", o.TrainSamples != 0, o.TrainSamples == s.TrainSamples, s.TrainSamples, o.TrainSamples)
 	check("epochs", o.Epochs != 0, o.Epochs == s.Epochs, s.Epochs, o.Epochs)
+	check("rungs", o.Rungs != (Rungs{}), o.Rungs.complete() == s.rungs(), s.rungs(), o.Rungs)
 	check("seed", o.Seed != 0, o.Seed == s.Seed, s.Seed, o.Seed)
 	check("axes", len(o.Axes) > 0, slices.Equal(o.Axes, s.Axes), s.Axes, o.Axes)
 	check("recipe", o.Recipe != "", o.Recipe == s.Recipe, s.Recipe, o.Recipe)

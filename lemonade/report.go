@@ -20,6 +20,8 @@ type Report struct {
 	Best        *int           `json:"best"`        // id; null before the first complete trial
 	Lessons     string         `json:"lessons"`     // the latest
 	Spent       trial.Spending `json:"spent"`       // on language models
+	Rungs       *Rungs         `json:"rungs"`       // null where every network is trained in full at once
+	Saving      *trial.Saving  `json:"saving"`      // by them; null where there is none
 
 	Extras    []ExtraReport    `json:"extras"`     // trainings outside the search: baselines and long ones
 	TestReads []trial.TestRead `json:"test_reads"` // every access to the test split
@@ -52,6 +54,7 @@ type TrialReport struct {
 	Forecast      *trial.Forecast    `json:"forecast"`      // of the training; null where it did not come past its first epoch
 	Quality       *trial.Quality     `json:"quality"`       // the confusion matrix and some mistakes; null where the network was not trained and measured
 	Differs       []string           `json:"differs"`       // what was measured otherwise than the study's, and is not ranked
+	Rungs         []trial.Rung       `json:"rungs"`         // its trainings, the shortest first
 	Effectiveness *float64           `json:"effectiveness"` // null where it is unknown
 	Weights       string             `json:"weights"`
 }
@@ -83,7 +86,7 @@ func (s *Study) Report() Report {
 	trials := s.Trials()
 	r := Report{
 		Name: s.name, Data: s.Data(), Partial: s.info.Partial(), Classes: s.info.ClassNames, Proposer: s.settings.Proposer, Model: s.settings.Model, Seed: s.settings.Seed,
-		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(),
+		Trials: []TrialReport{}, Front: append([]int{}, s.Front().IDs...), Hypervolume: s.Hypervolume(), Lessons: trials.Lessons(), Spent: trials.Spent(), Rungs: s.settings.Rungs,
 		Extras: []ExtraReport{}, TestReads: append([]trial.TestRead{}, s.TestReads()...),
 		Account: s.settings.account(), Methods: s.Objective().Methods,
 	}
@@ -107,7 +110,7 @@ func (s *Study) Report() Report {
 			ID: t.ID, State: t.State, Reason: t.Reason, Proposer: t.Proposer, Parent: t.Parent,
 			Commands: append([]trial.Command{}, t.Commands...), Dropped: append([]trial.Dropped{}, t.Dropped...), Niche: t.Niche, Lessons: t.Lessons, Hash: t.Hash, Params: t.Costs.Params, MACs: t.Costs.MACs,
 			Attempts: append([]trial.Attempt{}, t.Attempts...), Runs: t.Runs, Metrics: t.Metrics, Choices: []arch.Choice{},
-			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Effectiveness: t.Effectiveness, Weights: t.Weights,
+			Curve: append([]trial.Epoch{}, t.Curve...), Seconds: t.Seconds, Forecast: t.Forecast, Quality: t.Quality, Differs: append([]string{}, s.Objective().Differs(t.Metrics)...), Rungs: append([]trial.Rung{}, t.Rungs...), Effectiveness: t.Effectiveness, Weights: t.Weights,
 		}
 		if t.Program != nil {
 			row.Program = t.Program.Source
@@ -120,6 +123,9 @@ func (s *Study) Report() Report {
 	}
 	if r.Methods == nil {
 		r.Methods = map[trial.Metric]string{}
+	}
+	if saving, ok := trials.Saving(); ok {
+		r.Saving = &saving
 	}
 	if best, ok := s.Best(); ok {
 		r.Best = &best.ID

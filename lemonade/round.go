@@ -63,6 +63,9 @@ func (r *runner) round(id int) *round {
 	trials := r.Trials()
 	seen := max(0, id-1-r.settings.Lag)
 	d := &round{runner: r, history: trials[:min(seen, len(trials))], objective: r.objective}
+	if before, ok := trials.ByID(id - 1); ok && r.settings.Lag > 0 && len(before.Rungs) > 0 { // prepared anew, it knows no more than it did
+		d.history = d.history.Before(before.Rungs[0].Step)
+	}
 	d.Trial, _ = trials.ByID(id)
 	d.ID = id
 	return d
@@ -124,12 +127,11 @@ const learned = 3
 // next then: changed a little at a time, a network that does not learn was seen to
 // keep a search at the bottom for all its rounds.
 func (d *round) badStart() bool {
-	complete := d.history.Complete()
-	if d.fallback == nil || d.settings.Model == "" || len(complete) == 0 {
+	if d.fallback == nil || d.settings.Model == "" || len(d.history.Complete()) == 0 {
 		return false
 	}
 	chance := 1 / float64(len(d.info.ClassNames))
-	return !slices.ContainsFunc(complete, func(t trial.Trial) bool {
+	return !slices.ContainsFunc(d.history.Measured(), func(t trial.Trial) bool {
 		return t.Metrics[trial.Accuracy].Value >= learned*chance
 	}) && !slices.ContainsFunc(d.history, func(t trial.Trial) bool {
 		return t.Parent == 0 && t.Proposer == d.fallback.Name()

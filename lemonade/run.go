@@ -2,6 +2,7 @@ package lemonade
 
 import (
 	"context"
+	"maps"
 	"os"
 	"time"
 
@@ -24,6 +25,9 @@ type RunOptions struct {
 //	measure a worker process trains the network and measures it
 //	score   the objective weighs the measurements; all is recorded
 //
+// In a study of rungs a network is trained briefly first, and a round of the loop is
+// the promotion of one whenever one is due: see [Rungs].
+//
 // With a lag of 1 the next round is prepared while a network is trained, on what
 // was known before that training.
 //
@@ -42,13 +46,9 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 	defer r.ahead.wait()
 	defer cancel()
 	for !r.finished() {
-		id := r.undone()
-		t, err := r.prepared(ctx, id)
+		t, err := r.next(ctx)
 		if err != nil {
 			return err
-		}
-		if r.settings.Lag > 0 && id < o.Trials {
-			r.prepareAhead(ctx, id+1)
 		}
 		if t.State == trial.Running {
 			if err := r.measure(ctx, &t); err != nil {
@@ -59,7 +59,27 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 			return err
 		}
 	}
-	return nil
+	return r.settle(ctx)
+}
+
+// next returns the trial to go on with: one on its way to the next rung, else one
+// that is to be promoted, else one of a new network.
+func (r *runner) next(ctx context.Context) (trial.Trial, error) {
+	t, ok := r.climbing()
+	if !ok {
+		t, ok = r.due()
+	}
+	if ok {
+		t.State, t.Reason, t.Ended = trial.Running, "", time.Time{}
+		r.emit(Event{Kind: Promoted, Trial: t})
+		return t, nil
+	}
+	id := r.undone()
+	t, err := r.prepared(ctx, id)
+	if err == nil && r.settings.Lag > 0 && id < r.run.Trials {
+		r.prepareAhead(ctx, id+1)
+	}
+	return t, err
 }
 
 // measure trains the network in a worker. The record says so before it begins,
@@ -69,13 +89,23 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	if err := r.save(ctx, *t); err != nil {
 		return err
 	}
-	job := r.job(t.Program)
-	job.Weights = r.weightsFile(t.ID)
-	profiling := false
+	job := r.jobAt(t.Program, len(t.Rungs)+1)
+	key, err := trial.Key(job, r.engine)
+	if err != nil {
+		return err
+	}
+	if r.top(*t) {
+		job.Weights = r.weightsFile(t.ID)
+	}
+	_, job.Budget.NoProfile = t.LastRung()
+	profiling, began := false, time.Now()
 	result, err := r.evaluator.Evaluate(ctx, job, func(p trial.Progress) {
 		if p.Phase == trial.PhaseProfile && !profiling {
 			profiling = true
 			r.ahead.quiet.Lock()
+		}
+		if rungs := len(r.settings.Ladder); rungs > 0 {
+			p.Rung, p.Rungs = len(t.Rungs)+1, rungs
 		}
 		r.emit(Event{Kind: Progress, Trial: *t, Progress: &p})
 	})
@@ -86,8 +116,13 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 		return err // the trial stays Running: the next run takes it up again
 	}
 	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
-	for name, m := range result.Metrics {
-		t.Metrics[name] = m
+	if len(r.settings.Ladder) > 0 {
+		r.climbed(t, job, key, began, result)
+	} else {
+		maps.Copy(t.Metrics, result.Metrics)
+	}
+	if job.Weights == "" {
+		return nil
 	}
 	switch _, err := os.Stat(job.Weights); {
 	case t.State != trial.Complete:
@@ -101,8 +136,13 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 // score weighs what was measured and ends the trial.
 func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 	t.Ended = time.Now()
-	if t.State == trial.Complete {
-		if r.fix(t.Metrics) { // the first measured trial fixes the anchors, for good
+	rungs := len(t.Rungs)
+	switch {
+	case t.State != trial.Complete:
+	case rungs < len(r.settings.Ladder):
+		r.rest(t)
+	default:
+		if r.fix(t.Metrics) { // the first trial that was trained in full fixes the anchors, for good
 			if err := r.store.SetState(context.WithoutCancel(ctx), r.name, []byte(asJSON(r.objective))); err != nil {
 				return err
 			}
@@ -110,12 +150,18 @@ func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 		if reason := r.objective.Infeasible(t.Metrics); reason != "" {
 			t.State, t.Reason = trial.Infeasible, reason
 		}
+		if rungs > 0 {
+			t.Rungs[rungs-1].State, t.Rungs[rungs-1].Reason = t.State, t.Reason
+		}
 		if e, ok := r.objective.Score(t.Metrics); ok {
 			t.Effectiveness = &e
 		}
 	}
 	if err := r.save(ctx, *t); err != nil {
 		return err
+	}
+	if t.State == trial.Running { // goes through to the next rung
+		return nil
 	}
 	r.emit(Event{Kind: Ended, Trial: *t})
 	return r.keepFront(ctx)

@@ -223,7 +223,7 @@ func (r *runner) finished() bool {
 	if r.undone() <= len(trials) {
 		return false // the interrupted trial comes first
 	}
-	if len(trials) >= r.run.Trials {
+	if _, due := r.due(); len(trials) >= r.run.Trials && !due {
 		return true
 	}
 	if r.run.Stop.Time > 0 && time.Since(r.began) >= r.run.Stop.Time {
@@ -232,7 +232,9 @@ func (r *runner) finished() bool {
 	if r.run.Stop.Energy > 0 {
 		kWh := 0.0
 		for _, t := range trials {
-			kWh += t.Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+			for _, used := range t.Trainings() {
+				kWh += used[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+			}
 		}
 		if kWh >= r.run.Stop.Energy {
 			return true
@@ -274,19 +276,15 @@ func (r *runner) known(p *arch.Program) int {
 		return 0
 	}
 	for _, t := range r.Trials() {
-		if t.Key == key {
+		if t.Key == key || len(t.Rungs) > 0 && t.Rungs[0].Key == key {
 			return t.ID
 		}
 	}
 	return 0
 }
 
-func (r *runner) job(p *arch.Program) trial.Job {
-	return trial.Job{
-		Network: p.Network, Recipe: p.Recipe, Choices: p.Taken(), Data: r.data, Seed: r.settings.Seed, Precision: r.precision,
-		Budget: trial.Budget{Epochs: r.settings.Epochs, Profile: r.settings.Profile, Limits: r.stops()}, Account: r.settings.account(),
-	}
-}
+// job is the first training of a program.
+func (r *runner) job(p *arch.Program) trial.Job { return r.jobAt(p, 1) }
 
 // roundTimeout is how long the turns of one proposer may take in a round.
 func (r *runner) roundTimeout() time.Duration {

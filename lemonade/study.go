@@ -165,6 +165,12 @@ func (s *Study) create(ctx context.Context) (err error) {
 			return fmt.Errorf("study %q: train samples: %d is not between 1 and the %d that are left for training here (0 takes all)", s.name, s.settings.TrainSamples, most)
 		}
 		s.settings.Info, s.settings.Fingerprint = &ref.Info, datasets.Fingerprint(ref, s.settings.TrainSamples)
+		if s.settings.Ladder, err = s.settings.rungs().ladder(s.settings.Epochs, s.settings.TrainSamples, ref.Info); err != nil {
+			return fmt.Errorf("study %q: %w", s.name, err) // likewise
+		}
+		for i, b := range s.settings.Ladder {
+			s.settings.Ladder[i].Fingerprint = datasets.Fingerprint(ref, b.Samples)
+		}
 	}
 	if err := s.describe(); err != nil {
 		return err

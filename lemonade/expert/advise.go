@@ -19,7 +19,7 @@ type Task struct {
 
 // Input is the state of a search.
 type Input struct {
-	History   trial.History
+	History   trial.History       // with rungs, trials are compared as they were at one rung: see [trial.History.Level]
 	Objective objective.Objective // with its anchors fixed
 	Task      Task
 	Trial     int          // id of the round that the advice is for; earlier finished rounds count
@@ -63,6 +63,9 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 			past = append(past, t)
 		}
 	}
+	// What is compared was measured alike, and so was what it is held against.
+	past = past.Level(nicheFrom)
+	in.Objective = atLevel(in.Objective, past)
 	var niche *trial.Niche
 	var candidates []trial.Trial
 	if complete := past.Complete(); len(complete) > 0 {
@@ -85,6 +88,19 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 		}
 	}
 	return first, nil // all of them are dead ends: as good as any
+}
+
+// atLevel is the objective for trials that were measured below the top rung: its
+// anchors are the first one's measurements there.
+func atLevel(o objective.Objective, past trial.History) objective.Objective {
+	complete := past.Complete()
+	if len(complete) == 0 {
+		return o
+	}
+	if r, ok := complete[0].LastRung(); !ok || r.Rung == r.Of {
+		return o
+	}
+	return o.Anchored(objective.MetricsOf(complete[0]))
 }
 
 // adviseOn derives the commands for one parent. It is a dead end where rules ask

@@ -61,13 +61,20 @@ func outcome(t trial.Trial) string {
 
 // improved reports whether a trial did better than the parent: by effectiveness,
 // or by accuracy where that is unknown.
+//
+// With rungs both are taken as they were at the highest one that both reached: a
+// trial that was pruned may have been better all the same.
 func (s *situation) improved(t trial.Trial) bool {
-	if t.State != trial.Complete {
+	if t.State != trial.Complete && t.State != trial.Pruned {
 		return false
 	}
-	before, after := score(s.in.Objective, s.parent), score(s.in.Objective, t)
+	parent, t, ok := trial.Common(s.parent, t)
+	if !ok {
+		return false
+	}
+	before, after := score(s.in.Objective, parent), score(s.in.Objective, t)
 	if before < 0 && after < 0 {
-		return accuracyOf(t) > accuracyOf(s.parent)
+		return accuracyOf(t) > accuracyOf(parent)
 	}
 	return after > before
 }

@@ -103,7 +103,7 @@ type random struct{}
 
 func (random) Name() string { return "random" }
 
-// Propose applies one to four random commands to a random complete trial, or to
+// Propose applies one to four random commands to a random measured trial, or to
 // the seed program of the task where there is none.
 func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
 	if r.Template != "" {
@@ -119,7 +119,7 @@ func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
 	}
 	rng := r.rand("random")
 	seed = r.shrink(seed, rng)
-	complete := r.History.Complete()
+	complete := r.History.Measured()
 	for range tries {
 		if err := ctx.Err(); err != nil {
 			return Proposal{}, err

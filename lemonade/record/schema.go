@@ -106,6 +106,17 @@ var migrations = []string{
 		seed    INTEGER NOT NULL
 	) STRICT;
 	CREATE INDEX test_reads_study ON test_reads (study);`,
+	`CREATE TABLE rungs (
+		study    TEXT NOT NULL,
+		trial    INTEGER NOT NULL,
+		rung     INTEGER NOT NULL,            -- from 1, the shortest training
+		key      TEXT NOT NULL,               -- trial_key of this training
+		state    TEXT NOT NULL,
+		training TEXT NOT NULL,               -- JSON: budget, measurements, learning curve, times
+		PRIMARY KEY (study, trial, rung),
+		FOREIGN KEY (study, trial) REFERENCES trials
+	) WITHOUT ROWID, STRICT;
+	CREATE INDEX rungs_key ON rungs (key);`,
 }
 
 // prepare turns the write-ahead log on and applies what migrations are missing.

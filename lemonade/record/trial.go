@@ -65,7 +65,10 @@ func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) err
 	if err != nil {
 		return err
 	}
-	return saveMetrics(ctx, tx, study, t)
+	if err := saveMetrics(ctx, tx, study, t); err != nil {
+		return err
+	}
+	return saveRungs(ctx, tx, study, t)
 }
 
 func saveMetrics(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) error {
@@ -127,7 +130,9 @@ func (s *Store) Trials(ctx context.Context, study string) (h trial.History, err 
 
 // Find returns the trial with that trial_key that was trained and measured,
 // over all studies: a complete one, else one that broke a limit only when it
-// was measured, but not one whose training was stopped at a limit. Of several it is the one that ended first.
+// was measured, but not one whose training was stopped at a limit; else one of
+// which a rung has that key, as it was measured there. Of several it is the one that
+// ended first, of rungs the first by name and number.
 func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Trial, ok bool, err error) {
 	if key == "" {
 		return "", trial.Trial{}, false, nil
@@ -139,7 +144,8 @@ func (s *Store) Find(ctx context.Context, key string) (study string, t trial.Tri
 			ORDER BY state = ? DESC, ended, study, id LIMIT 1`,
 			key, string(trial.Complete), string(trial.Infeasible), string(trial.Accuracy), string(trial.Complete)).Scan(&study, &id)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			study, t, ok, err = findRung(ctx, tx, key)
+			return err
 		}
 		if err != nil {
 			return err
@@ -236,7 +242,10 @@ func trials(ctx context.Context, tx *sql.Tx, study string, id int) (trial.Histor
 		t.Attempts = append(t.Attempts, a)
 		return nil
 	})
-	return h, err
+	if err != nil {
+		return nil, err
+	}
+	return h, readRungs(ctx, tx, study, id, func(of int) *trial.Trial { return &h[at[of]] })
 }
 
 // each calls fn with every row of a query over a study and an id.
@@ -276,6 +285,9 @@ func finite(t trial.Trial) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := finiteRungs(t); err != nil {
+		return err
 	}
 	for _, e := range t.Curve {
 		err := cmp.Or(check(e.Loss, "the loss of epoch %d", e.Epoch), check(e.TrainAccuracy, "the training accuracy of epoch %d", e.Epoch),

@@ -70,6 +70,10 @@ type Budget struct {
 	Deadline time.Duration `json:"deadline"` // ns, for the whole job; 0 is the evaluator's default
 	Profile  time.Duration `json:"profile"`  // ns, for the measurement of inference; 0 is the profiler's default
 
+	// NoProfile leaves the measurement of inference out: an earlier training of the
+	// same network had it, and it does not depend on the weights.
+	NoProfile bool `json:"no_profile,omitempty"`
+
 	// Limits of training_energy, training_time and co2e, in each metric's unit. The
 	// training stops once it breaks one, or will by the forecast at an epoch's end.
 	Limits map[Metric]float64 `json:"limits,omitempty"`
@@ -132,6 +136,8 @@ type Progress struct {
 	Loss     float64 `json:"loss,omitempty"`
 	Accuracy float64 `json:"accuracy,omitempty"` // of the last validation
 	Report   *Epoch  `json:"report,omitempty"`   // at the end of an epoch
+	Rung     int     `json:"rung,omitempty"`     // that is being trained, from 1; 0 in a study without
+	Rungs    int     `json:"rungs,omitempty"`    // that the study has
 
 	Forecast *Forecast `json:"forecast,omitempty"` // at the end of the first epoch
 }

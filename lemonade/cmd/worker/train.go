@@ -136,6 +136,9 @@ func (t *trainee) run(ctx context.Context) error {
 		}
 	}
 
+	if t.job.Budget.NoProfile {
+		return nil
+	}
 	t.tell(trial.Progress{Phase: trial.PhaseProfile, Epochs: t.job.Budget.Epochs, Done: doneProfile, Accuracy: model.Accuracy})
 	t.clock.begin(trial.PhaseProfile)
 	profiled, err := profile.Measure(ctx, model, t.meter, profile.Options{
