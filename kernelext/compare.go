@@ -141,6 +141,9 @@ func (c comparison) about(t trial.Trial) string {
 		return string(t.State) + " · no part of the search"
 	}
 	parts := []string{string(t.State)}
+	if last, ok := t.LastRung(); ok && last.Rung < last.Of {
+		parts = append(parts, fmt.Sprintf("measured at %v, after %s", last, several(last.Epochs, "epoch")))
+	}
 	if slices.Contains(c.view.Objective.Front(c.view.Trials), t.ID) {
 		parts = append(parts, "on the front")
 	}

@@ -69,18 +69,18 @@ func (v View) trainingCosts() []item {
 	if trainings == 0 {
 		return []item{{name: "trainings", value: "none"}}
 	}
-	return []item{
+	return append([]item{
 		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
-	}
+	}, v.savedItems()...)
 }
 
-// sum adds a metric up over the n trials that have it, with its band and its idle
+// sum adds a metric up over the n trainings that have it, with its band and its idle
 // part where all of them have one: estimates of one method err together.
 func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
 	var low, high, idle float64
 	banded, idled := 0, 0
-	for _, t := range v.Trials {
-		got, ok := t.Metrics[m]
+	for _, metrics := range v.trainings() {
+		got, ok := metrics[m]
 		if !ok {
 			continue
 		}
@@ -103,14 +103,23 @@ func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
 	return total, n
 }
 
+// trainings are the measurements of all of them, one for each rung where there are
+// some.
+func (v View) trainings() (all []trial.Metrics) {
+	for _, t := range v.Trials {
+		all = append(all, t.Trainings()...)
+	}
+	return all
+}
+
 // factors are what the notes of a metric have in common, such as the power usage
 // effectiveness, without what only few trials tell, such as their joules. Of a
 // carbon intensity every one that was used is there.
 func (v View) factors(m trial.Metric, n int) string {
 	count := map[string]int{}
 	var order []string
-	for _, t := range v.Trials {
-		for part := range strings.SplitSeq(t.Metrics[m].Note, "; ") {
+	for _, metrics := range v.trainings() {
+		for part := range strings.SplitSeq(metrics[m].Note, "; ") {
 			if count[part]++; count[part] == 1 && part != "" {
 				order = append(order, part)
 			}

@@ -183,11 +183,15 @@ func (v View) addTrial(files map[string][]byte, id int) error {
 
 // addTables adds every table as CSV.
 func (v View) addTables(files map[string][]byte, folder string) (err error) {
-	for name, rows := range map[string][][]string{
+	tables := map[string][][]string{
 		"trials": v.trialsTable(), "metrics": v.metricsTable(), "curves": v.curvesTable(), "answers": v.answersTable(), "costs": v.costsTable(),
 		"classes": v.classesTable(), "confusion": v.confusionTable(),
 		"extras": v.extrasTable(), "test_reads": v.testReadsTable(), "ranking": v.ranking().table(),
-	} {
+	}
+	if v.hasRungs() {
+		tables["rungs"] = v.rungsTable()
+	}
+	for name, rows := range tables {
 		if len(rows) == 0 { // of what most studies do not have
 			continue
 		}

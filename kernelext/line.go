@@ -51,6 +51,9 @@ func commandLine(name string, o lemonade.Options, run lemonade.RunOptions) strin
 	flag("axes", strings.Join(texts(o.Axes), ","))
 	flag("train-samples", strconv.Itoa(o.TrainSamples))
 	flag("epochs", strconv.Itoa(o.Epochs))
+	if o.Rungs.Count > 1 {
+		flag("rungs", o.Rungs.String())
+	}
 	flag("seed", strconv.FormatInt(o.Seed, 10))
 	flag("recipe", o.Recipe)
 	flag("template", o.Template)
@@ -108,6 +111,7 @@ type stored struct {
 	Limits       map[trial.Metric]float64 `json:"limits"`
 	TrainSamples int                      `json:"train_samples"`
 	Epochs       int                      `json:"epochs"`
+	Rungs        *lemonade.Rungs          `json:"rungs"`
 	Seed         int64                    `json:"seed"`
 	Axes         []trial.Metric           `json:"axes"`
 	Recipe       string                   `json:"recipe"`
@@ -149,6 +153,9 @@ func (s stored) options(rules, template string) lemonade.Options {
 		o.Template = "nasbench201"
 	default:
 		o.Template = template
+	}
+	if s.Rungs != nil {
+		o.Rungs = *s.Rungs
 	}
 	if s.Model != "" {
 		o.LLM.Model, o.LLM.Temperature = s.Model, &s.Temperature

@@ -32,6 +32,9 @@ func (v View) columns() []column {
 		{name: "by", cell: func(t trial.Trial) string { return t.Proposer }},
 		{name: "effect.", right: true, cell: score},
 	}
+	if v.hasRungs() {
+		all = append(all, column{name: "rung", cell: reached})
+	}
 	add := func(name string, m trial.Metric) {
 		method := v.method(m)
 		all = append(all, column{name, true, func(t trial.Trial) string { return cell(t, m, method) }, m, method})

@@ -64,10 +64,11 @@ const (
 	Lessons  Part = "lessons"  // without: no note of lessons is kept
 	Niches   Part = "niches"   // without: no complexity is asked for
 	Learning Part = "learning" // without: the rule book makes no forecast of what was measured
+	Halving  Part = "rungs"    // without: every network is trained in full at once
 )
 
 // Parts lists the parts of the method that can be switched off.
-var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning}
+var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning, Halving}
 
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {
@@ -313,7 +314,7 @@ func (s settings) reopen(o Options) error {
 	check("limits", len(o.Limits) > 0, maps.Equal(o.Limits, s.Limits), s.Limits, o.Limits)
 	check("train samples", o.TrainSamples != 0, o.TrainSamples == s.TrainSamples, s.TrainSamples, o.TrainSamples)
 	check("epochs", o.Epochs != 0, o.Epochs == s.Epochs, s.Epochs, o.Epochs)
-	check("rungs", o.Rungs != (Rungs{}), o.Rungs.complete() == s.rungs(), s.rungs(), o.Rungs)
+	check("rungs", o.Rungs != (Rungs{}) && !s.without(Halving), o.Rungs.complete() == s.rungs(), s.rungs(), o.Rungs)
 	check("seed", o.Seed != 0, o.Seed == s.Seed, s.Seed, o.Seed)
 	check("axes", len(o.Axes) > 0, slices.Equal(o.Axes, s.Axes), s.Axes, o.Axes)
 	check("recipe", o.Recipe != "", o.Recipe == s.Recipe, s.Recipe, o.Recipe)

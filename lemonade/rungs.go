@@ -30,7 +30,8 @@ import (
 // that the same training gives at once.
 //
 // The first network goes through all rungs at once, since the objective's anchors are
-// those of a whole training, and so does what a person wrote.
+// those of a whole training, and so does what a person wrote. Where a rung's trials are
+// scored, the first network's measurements there are the anchors.
 type Rungs struct {
 	Count     int    `json:"count"`     // trainings from the shortest to the whole one; 0 and 1: every network is trained in full at once
 	Reduction int    `json:"reduction"` // η, by how much a training is shorter than the next one, and which share is promoted; default 3
@@ -147,6 +148,9 @@ func (r Rungs) ladder(epochs, samples int, info datasets.Info) ([]budget, error)
 
 // chooseRungs stores the rungs. The fingerprints follow when the data is there.
 func (s *settings) chooseRungs(r Rungs, info datasets.Info) error {
+	if s.without(Halving) {
+		r = Rungs{}
+	}
 	ladder, err := r.ladder(s.Epochs, s.TrainSamples, info)
 	if err != nil || ladder == nil {
 		return err
@@ -228,7 +232,7 @@ func (r *runner) rest(t *trial.Trial) {
 		here.State, here.Reason = t.State, t.Reason
 		return
 	}
-	if r.through(*t) {
+	if here.Through = r.through(*t); here.Through {
 		t.State = trial.Running
 		return
 	}
@@ -236,8 +240,8 @@ func (r *runner) rest(t *trial.Trial) {
 	trials := r.Trials()
 	trials[t.ID-1] = *t
 	standings := r.rank(trials, here.Rung)
-	at := slices.IndexFunc(standings, func(s objective.Standing) bool { return s.ID == t.ID })
-	t.Reason = r.standing(*here, standings[at], len(standings))
+	place := slices.IndexFunc(standings, func(s objective.Standing) bool { return s.ID == t.ID })
+	t.Reason = r.standing(*here, standings[place].Rank, place+1, len(standings))
 }
 
 // through reports whether a trial goes through all rungs at once: until the anchors
@@ -247,31 +251,62 @@ func (r *runner) through(t trial.Trial) bool {
 }
 
 // rank orders the trials that were measured at a rung by what was measured there,
-// held against the first of them.
+// held against the first of them. Those that went through are among what others are
+// ranked by, but take no place: nothing is to be decided about them.
 func (r *runner) rank(h trial.History, rung int) []objective.Standing {
+	measured := 0
+	for _, t := range h {
+		if len(t.Rungs) >= rung && t.Rungs[rung-1].State == trial.Complete {
+			measured++
+		}
+	}
+	if known, ok := r.ranked[rung]; ok && known.measured == measured { // what was measured never changes
+		return known.standings
+	}
 	var at trial.History
+	through := map[int]bool{}
 	for _, t := range h {
 		if then, ok := t.At(rung); ok {
 			at = append(at, then)
+			through[t.ID] = t.Rungs[rung-1].Through
 		}
 	}
-	if len(at) == 0 {
-		return nil
+	now := ranking{measured: measured}
+	if measured > 0 {
+		now.standings = r.objective.Anchored(objective.MetricsOf(at[0])).Rank(at)
+		now.standings = slices.DeleteFunc(now.standings, func(s objective.Standing) bool { return through[s.ID] })
 	}
-	return r.objective.Anchored(objective.MetricsOf(at[0])).Rank(at)
+	if r.ranked == nil {
+		r.ranked = map[int]ranking{}
+	}
+	r.ranked[rung] = now
+	return now.standings
 }
 
-// standing says in words why a trial is not trained for longer.
-func (r *runner) standing(at trial.Rung, s objective.Standing, of int) string {
-	if s.Rank == 0 {
-		return fmt.Sprintf("%s: not ranked, since it has less than half of the best accuracy or an axis of the front is unknown", at)
+// ranking is the order of a rung when so many trials were measured there.
+type ranking struct {
+	measured  int
+	standings []objective.Standing
+}
+
+// promoted is how many of so many at a rung are to be promoted.
+func (r *runner) promoted(of int) int { return of / r.settings.rungs().Reduction }
+
+// standing says in words why a trial is not trained for longer: "rung 1 of 3: Pareto
+// rank 2, 14th of 20, of which the best 6 go on".
+func (r *runner) standing(at trial.Rung, rank, place, of int) string {
+	ranked := fmt.Sprintf("Pareto rank %d", rank)
+	if rank == 0 {
+		ranked = "not ranked, since an axis of the front is unknown"
 	}
-	more := of / r.settings.rungs().Reduction
-	verb := "go"
-	if more == 1 {
-		verb = "goes"
+	text := fmt.Sprintf("%v: %s, %s of %d, of which the best %d go on", at, ranked, humanize.Ordinal(place), of, r.promoted(of))
+	switch r.promoted(of) {
+	case 0:
+		text = strings.Replace(text, "the best 0 go on", "none goes on yet", 1)
+	case 1:
+		text = strings.Replace(text, "the best 1 go on", "the best goes on", 1)
 	}
-	return fmt.Sprintf("%s: Pareto rank %d, %s of %d, of which the best %d %s on", at, s.Rank, humanize.Ordinal(s.Place), of, more, verb)
+	return text
 }
 
 // climbing is the trial that is on its way to the next rung: one that goes through,
@@ -291,7 +326,7 @@ func (r *runner) due() (trial.Trial, bool) {
 	trials := r.Trials()
 	for rung := len(r.settings.Ladder) - 1; rung >= 1; rung-- {
 		standings := r.rank(trials, rung)
-		for _, s := range standings[:len(standings)/r.settings.rungs().Reduction] {
+		for _, s := range standings[:r.promoted(len(standings))] {
 			if t := trials[s.ID-1]; s.Rank > 0 && t.State == trial.Pruned && len(t.Rungs) == rung {
 				return t, true
 			}
@@ -306,12 +341,12 @@ func (r *runner) settle(ctx context.Context) error {
 	trials := r.Trials()
 	for rung := 1; rung < len(r.settings.Ladder); rung++ {
 		standings := r.rank(trials, rung)
-		for _, s := range standings {
+		for place, s := range standings {
 			t := trials[s.ID-1]
 			if t.State != trial.Pruned || len(t.Rungs) != rung {
 				continue
 			}
-			reason := r.standing(t.Rungs[rung-1], s, len(standings))
+			reason := r.standing(t.Rungs[rung-1], s.Rank, place+1, len(standings))
 			if reason == t.Reason {
 				continue
 			}

@@ -36,6 +36,7 @@ type runner struct {
 	data      trial.Data
 	whole     string // fingerprint of all training samples
 	ahead     ahead
+	ranked    map[int]ranking // by rung
 	telling   sync.Mutex
 	word      word
 	closers   []func() error

@@ -33,8 +33,9 @@ func (o Objective) Front(h trial.History) []int {
 
 // Point returns a trial's values on the axes, and whether all are known and by the
 // study's methods.
-func (o Objective) Point(t trial.Trial) ([]float64, bool) {
-	all := MetricsOf(t)
+func (o Objective) Point(t trial.Trial) ([]float64, bool) { return o.pointOf(MetricsOf(t)) }
+
+func (o Objective) pointOf(all trial.Metrics) ([]float64, bool) {
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
 		v, ok := o.comparable(all, m)

@@ -20,6 +20,7 @@ type Rung struct {
 	Key     string             `json:"key"`     // trial_key of this training
 	State   State              `json:"state"`   // Complete, Failed or Infeasible
 	Reason  string             `json:"reason,omitempty"`
+	Through bool               `json:"through,omitempty"` // went on at once, whatever was measured here
 	Metrics Metrics            `json:"metrics,omitempty"` // without the static ones
 	Curve   []Epoch            `json:"curve,omitempty"`
 	Seconds map[string]float64 `json:"seconds,omitempty"` // of the evaluation, by phase
