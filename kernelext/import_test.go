@@ -245,7 +245,7 @@ func TestImportOlder(t *testing.T) {
 	unpacked, _ := unzipped(t, file)
 	alter(t, unpacked, `ALTER TABLE trials DROP COLUMN forecast; ALTER TABLE trials DROP COLUMN quality; ALTER TABLE metrics DROP COLUMN low;
 		ALTER TABLE metrics DROP COLUMN high; ALTER TABLE metrics DROP COLUMN idle; ALTER TABLE metrics DROP COLUMN quality;
-		DROP TABLE extras; DROP TABLE test_reads; PRAGMA user_version = 2`)
+		DROP TABLE extras; DROP TABLE test_reads; DROP TABLE rungs; PRAGMA user_version = 2`)
 	to := t.TempDir()
 	if _, err := Import(t.Context(), rezipped(t, unpacked, nil), ImportOptions{Dir: to}); err != nil {
 		t.Fatal(err)
