@@ -309,10 +309,10 @@ func TestRungsLimits(t *testing.T) {
 // TestRungsOnDigits is a small study with real trainings.
 func TestRungsOnDigits(t *testing.T) {
 	o := quick
-	o.Dir, o.Epochs, o.Rungs = t.TempDir(), 4, lemonade.Rungs{Count: 2, Reduction: 2, Shrink: "both"}
+	o.Dir, o.TrainSamples, o.Rungs = t.TempDir(), 200, lemonade.Rungs{Count: 2, Reduction: 2, Shrink: "both"}
 	o.Measure.Profile = 200 * time.Millisecond
 	s := open(t, "digits", o)
-	run(t, s, 3, nil)
+	run(t, s, 2, nil)
 	at := map[int]int{}
 	for _, tr := range s.Trials() {
 		for _, r := range tr.Rungs {
@@ -322,11 +322,11 @@ func TestRungsOnDigits(t *testing.T) {
 				t.Errorf("trial %d, %v: %s %s, %d epochs, latency %v, profiled %v", tr.ID, r, r.State, r.Reason, len(r.Curve), r.Metrics[trial.Latency], profiled)
 			}
 		}
-		if share := tr.Rungs[0].Share; share < 0.49 || share > 0.54 {
-			t.Errorf("trial %d: the first rung has %v of the work, want about half", tr.ID, share)
+		if first := tr.Rungs[0]; first.Epochs != 1 || first.Samples != 141 || first.Share != 0.5*141/200 {
+			t.Errorf("trial %d: the first rung has %d epochs on %d samples, %v of the work", tr.ID, first.Epochs, first.Samples, first.Share)
 		}
 	}
-	if at[1] != 3 || at[2] < 1 {
+	if at[1] != 2 || at[2] < 1 {
 		t.Errorf("trainings by rung: %v", at)
 	}
 	if saving := s.Report().Saving; saving == nil || saving.Energy <= 0 || saving.WholeSeconds <= 0 || saving.Method == "" {
