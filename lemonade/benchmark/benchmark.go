@@ -125,8 +125,15 @@ func (o Options) study(a Arm, seed int64) lemonade.Options {
 	}
 }
 
-// name is the name of that study.
-func (o Options) name(a Arm, seed int64) string { return fmt.Sprintf("%s.%s.%d", o.Data, a, seed) }
+// name is the name of that study. Those of other rungs may lie in the same folder, so
+// that they are all held against the same without.
+func (o Options) name(a Arm, seed int64) string {
+	name := fmt.Sprintf("%s.%s.%d", o.Data, a, seed)
+	if o.Rungs.Count > 1 && a.Without != lemonade.Halving {
+		name += ".rungs-" + strings.NewReplacer("reduction=", "", "shrink=", "", "least=", "", ",", "-").Replace(o.Rungs.String())
+	}
+	return name
+}
 
 // What every study wants: see the package's documentation.
 var (
