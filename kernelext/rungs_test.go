@@ -121,7 +121,7 @@ func TestRungsBundle(t *testing.T) {
 	}
 	store, err := record.Open(from)
 	if err == nil {
-		err = store.Adopt(context.Background(), record.Study{Name: v.Name, Created: time.Unix(0, 0), Options: json.RawMessage(options), State: state}, v.Trials)
+		err = store.Adopt(context.Background(), record.Study{Name: v.Name, Created: time.Unix(0, 0), Options: json.RawMessage(options), State: state}, record.Content{Trials: v.Trials})
 	}
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)
