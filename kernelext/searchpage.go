@@ -34,6 +34,15 @@ func SearchPage(r benchmark.SearchReport) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
+// SearchPictures are the page's charts as SVG, by the names of their files.
+func SearchPictures(r benchmark.SearchReport) map[string]string {
+	all := map[string]string{}
+	for _, c := range searchCharts(r) {
+		all[c.file()+".svg"] = c.svg()
+	}
+	return all
+}
+
 // searchMarks tell the strategies apart, by colour and by shape.
 var searchMarks = []series{
 	{Color: blue, Symbol: "circle"}, {Color: orange, Symbol: "diamond"}, {Color: green, Symbol: "ring"},

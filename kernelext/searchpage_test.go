@@ -46,6 +46,16 @@ func TestSearchCharts(t *testing.T) {
 	}
 }
 
+func TestSearchPictures(t *testing.T) {
+	pictures := SearchPictures(searchReport())
+	if len(pictures) != 8 {
+		t.Errorf("%d pictures, want 8", len(pictures))
+	}
+	if svg := pictures["search-hypervolume-quartiles.svg"]; !strings.HasPrefix(svg, "<svg") || !strings.Contains(svg, "50 random") {
+		t.Errorf("the quartiles: %.200q", svg)
+	}
+}
+
 func TestSearchPage(t *testing.T) {
 	page, err := SearchPage(searchReport())
 	if err != nil {

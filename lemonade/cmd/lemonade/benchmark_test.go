@@ -123,7 +123,7 @@ func TestBenchmarkSearch(t *testing.T) {
 	if !strings.Contains(out, "acc against energy_mj: 15625 architectures, 2 seeds") {
 		t.Errorf("the report:\n%s", out)
 	}
-	out, err = terminal(t, append(args, "--strategies", "random", "--with", file("evolution.json"), "--json", "-", "--html", file("page.html"))...)
+	out, err = terminal(t, append(args, "--strategies", "random", "--with", file("evolution.json"), "--json", "-", "--html", file("page.html"), "--svg", file("charts"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +136,9 @@ func TestBenchmarkSearch(t *testing.T) {
 	}
 	if page, err := os.ReadFile(file("page.html")); err != nil || !strings.Contains(string(page), "evolution") {
 		t.Errorf("the page (%v): %.300s", err, page)
+	}
+	if picture, err := os.ReadFile(file("charts/search-best-accuracy.svg")); err != nil || !strings.Contains(string(picture), "evolution") {
+		t.Errorf("the picture (%v): %.300s", err, picture)
 	}
 	for want, more := range map[string][]string{
 		"there is no proposer": {"--strategies", "oracle"},
