@@ -60,14 +60,14 @@ func madeUp(t *testing.T, text string) *tabular.Table {
 func TestSearch(t *testing.T) {
 	table := madeUp(t, cells(8000)) // so some answers are refused
 	var told []string
-	o := SearchOptions{Table: table, Strategies: []Arm{{Proposer: "random"}, {Proposer: "evolution"}, {Proposer: "rulebook"}}, Evaluations: 30, Seeds: []int64{1, 5},
+	o := SearchOptions{Table: table, Strategies: []Arm{{Proposer: "random"}, {Proposer: "evolution"}, {Proposer: "rulebook"}}, Evaluations: 26, Seeds: []int64{1, 5},
 		Log: func(text string) { told = append(told, text) }}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	got, err := Search(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(told) != 3 || !slices.Contains(told, "evolution: 2 searches of 30 evaluations") {
+	if len(told) != 3 || !slices.Contains(told, "evolution: 2 searches of 26 evaluations") {
 		t.Errorf("told %q", told)
 	}
 	runtime.GOMAXPROCS(4)
@@ -81,7 +81,7 @@ func TestSearch(t *testing.T) {
 	}
 
 	for _, a := range o.Strategies {
-		for _, n := range []int{25, 30} {
+		for _, n := range []int{25, 26} {
 			v := got.Values[a.String()][fmt.Sprint(n)]
 			for _, m := range measures {
 				if len(v[m.name]) != 2 {
@@ -94,7 +94,7 @@ func TestSearch(t *testing.T) {
 				}
 			}
 		}
-		early, late := got.Values[a.String()]["25"], got.Values[a.String()]["30"]
+		early, late := got.Values[a.String()]["25"], got.Values[a.String()]["26"]
 		for i := range 2 {
 			if early["hypervolume"][i] > late["hypervolume"][i] || early["igd_plus"][i] < late["igd_plus"][i] || early["best_accuracy"][i] > late["best_accuracy"][i] {
 				t.Errorf("%s, search %d got worse: %v, then %v", a, i, early, late)
@@ -105,7 +105,7 @@ func TestSearch(t *testing.T) {
 	if err := got.Write(&text, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"acc against energy_mj: 8000 architectures, 2 seeds", "30           evolution", "all          true front", "evolution − random"} {
+	for _, want := range []string{"acc against energy_mj: 8000 architectures, 2 seeds", "26           evolution", "all          true front", "evolution − random"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
