@@ -27,10 +27,7 @@ func (t *space) look(taken map[string]string) (candidate, bool) {
 	s, ok := parsed.samples[key]
 	parsed.Unlock()
 	if !ok {
-		if p, err := t.fill(taken); err == nil {
-			described := forecast.Describe(p, "")
-			s = &described
-		}
+		s = t.describe(taken)
 		parsed.Lock()
 		if len(parsed.samples) >= rememberedPrograms {
 			clear(parsed.samples)
@@ -42,6 +39,24 @@ func (t *space) look(taken map[string]string) (candidate, bool) {
 		return candidate{}, false
 	}
 	return candidate{*s, takenOf(s.Choices)}, true
+}
+
+// describe parses the program with these choices, and keeps of it what a forecast looks
+// at; nil where it does not run.
+func (t *space) describe(taken map[string]string) *forecast.Sample {
+	source, err := arch.Choose(t.r.Template, taken)
+	if err != nil {
+		return nil
+	}
+	p, err := arch.Parse(source, t.r.Task.Input, t.r.Task.Classes)
+	if err != nil {
+		return nil
+	}
+	if t.r.Recipe != nil {
+		p.Recipe = *t.r.Recipe
+	}
+	s := forecast.Describe(p, "")
+	return &s
 }
 
 // parsed are programs of templates, without their networks; nil where one does not run.
@@ -148,10 +163,10 @@ func (t *space) regular() []candidate {
 // rounds: they need not be parsed again.
 const (
 	regulars   = 40
-	drawsRound = 16
-	drawRounds = 12
-	changes    = 64
-	crosses    = 16
+	drawsRound = 12
+	drawRounds = 16
+	changes    = 32
+	crosses    = 8
 )
 
 // candidates are those of this round: regular ones, random draws of the latest rounds,
