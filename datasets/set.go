@@ -84,6 +84,18 @@ func LoadFor(ref Ref, samples int) (*Set, error) {
 	return set, set.unchanged(ref)
 }
 
+// LoadTest reads the test split of a prepared set, which only a final does.
+func LoadTest(ref Ref) (Split, error) {
+	set, err := Load(ref)
+	if err != nil {
+		return Split{}, err
+	}
+	if set.Test.Len() == 0 {
+		return Split{}, fmt.Errorf("datasets: %s has no test split", set.Name)
+	}
+	return set.Test, nil
+}
+
 // narrow makes the set one of the samples of Fit(samples) and of Validate, and returns
 // their indices into Train as it was.
 func (s *Set) narrow(samples int) []int32 {

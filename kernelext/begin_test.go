@@ -195,7 +195,7 @@ func TestStoredLine(t *testing.T) {
 	dir := t.TempDir()
 	one, warm, target := 1, 0.4, 0.9
 	all := lemonade.Options{
-		Data: "digits", Proposer: "openai", Prefer: "deployment", Dir: dir, Seed: 7, Epochs: 3, TrainSamples: 500, Recipe: "fixed", Lag: &one,
+		Data: "digits", Proposer: "openai", Prefer: "deployment", Dir: dir, Seed: 7, Epochs: 3, TrainSamples: 500, Recipe: "fixed", Template: "nasbench201", Lag: &one,
 		Wants:   []objective.Want{{Metric: trial.Accuracy, Priority: objective.High, Target: &target}, {Metric: trial.Throughput, Priority: objective.Low}},
 		Limits:  map[trial.Metric]float64{trial.ModelSize: 1e6, trial.Latency.On("raspberry-pi-5"): 12.5},
 		Axes:    []trial.Metric{trial.Accuracy, trial.Latency},
@@ -211,7 +211,7 @@ func TestStoredLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := commandLine("second", s.options(""), lemonade.RunOptions{Trials: 3})
+	line := commandLine("second", s.options("", ""), lemonade.RunOptions{Trials: 3})
 	o, run := parsed(t, line)
 	o.Dir = dir
 	second, err := create(t, "second", o)
@@ -228,7 +228,7 @@ func TestStoredLine(t *testing.T) {
 	if s, err = readStored(plain); err != nil {
 		t.Fatal(err)
 	}
-	o, _ = parsed(t, commandLine("plain-2", s.options(""), lemonade.RunOptions{Trials: 3}))
+	o, _ = parsed(t, commandLine("plain-2", s.options("", ""), lemonade.RunOptions{Trials: 3}))
 	o.Dir = dir
 	again, err := create(t, "plain-2", o)
 	// The line has the intensity as a number, and no longer where it is from.

@@ -81,6 +81,9 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 			report.Trials[i].Weights = weightsEntry(s.Name(), t.ID)
 		}
 	}
+	for i := range report.Extras {
+		report.Extras[i].Weights = ""
+	}
 	var whole bytes.Buffer
 	if err := writeJSON(&whole, report); err != nil {
 		return err
@@ -96,6 +99,9 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	if settings.Rules != "" {
 		files["rulebook.yaml"] = []byte(settings.Rules)
 	}
+	if settings.Template != "" {
+		files["template.star"] = []byte(settings.Template)
+	}
 	for _, t := range v.Trials {
 		if t.Program != nil {
 			files[fmt.Sprintf("programs/%d.star", t.ID)] = []byte(strings.TrimRight(t.Program.Source, "\n") + "\n")
@@ -105,7 +111,7 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 		return err
 	}
 	v.addCharts(files, "charts/")
-	weights, err := addRecord(ctx, stored, v, files)
+	weights, err := addRecord(ctx, stored, contentOf(s, v), files)
 	if err != nil {
 		return err
 	}
@@ -128,9 +134,23 @@ func zipStudy(ctx context.Context, s *lemonade.Study, out io.Writer, name string
 	return archive.Close()
 }
 
+// contentOf is the content of the study's record, with the weights that v has. The
+// trials are those of the study itself: its search is not to see what else v shows
+// of them, such as a test_accuracy.
+func contentOf(s *lemonade.Study, v View) record.Content {
+	all := record.Content{Trials: s.Trials(), Extras: s.Extras(), TestReads: s.TestReads()}
+	for i, t := range v.Trials {
+		all.Trials[i].Weights = t.Weights
+	}
+	for i := range all.Extras {
+		all.Extras[i].Weights = "" // the front's are enough
+	}
+	return all
+}
+
 // addRecord adds a database with this study alone, whose weights lie beside it, and
 // returns where these are now.
-func addRecord(ctx context.Context, study record.Study, v View, files map[string][]byte) (weights map[string]string, err error) {
+func addRecord(ctx context.Context, study record.Study, all record.Content, files map[string][]byte) (weights map[string]string, err error) {
 	dir, err := os.MkdirTemp("", "lemonade-bundle-")
 	if err != nil {
 		return nil, err
@@ -141,14 +161,13 @@ func addRecord(ctx context.Context, study record.Study, v View, files map[string
 		return nil, err
 	}
 	weights = map[string]string{}
-	trials := slices.Clone(v.Trials)
-	for i, t := range trials {
+	for i, t := range all.Trials {
 		if t.Weights != "" {
-			name := weightsEntry(v.Name, t.ID)
-			weights[name], trials[i].Weights = t.Weights, name
+			name := weightsEntry(study.Name, t.ID)
+			weights[name], all.Trials[i].Weights = t.Weights, name
 		}
 	}
-	err = store.Adopt(ctx, study, trials)
+	err = store.Adopt(ctx, study, all)
 	if err := errors.Join(err, store.Close()); err != nil {
 		return nil, err
 	}
@@ -244,8 +263,11 @@ with the zip itself. After that no command needs --studies.
 %sThe data must have the fingerprint %s. With the rule book the same seed proposes the same networks as
 long as the measurements lead to the same commands; energies and times are those of
 the machine that it runs on.
-`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), asked, s.Fingerprint)
-	weights := ""
+`, modulePath, name, name, zipped, name, doneOf(v), commandLine(v.Name, s.options("rulebook.yaml", "template.star"), lemonade.RunOptions{Trials: max(len(v.Trials), 1)}), asked, s.Fingerprint)
+	template, weights := "", ""
+	if s.Template != "" {
+		template = "| template.star | the program whose choices were searched |\n"
+	}
 	if slices.ContainsFunc(v.Trials, func(t trial.Trial) bool { return t.Weights != "" }) {
 		weights = "| weights/ | the trained weights of the networks on the front, in safetensors |\n"
 	}
@@ -258,10 +280,10 @@ the machine that it runs on.
 | study.json | all of that as JSON |
 | options.json, objective.json, rulebook.yaml | what the study was asked for |
 | programs/ | the program of each trial, in Starlark |
-%s| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
+%s%s| tables/ | trials, metrics with unit, method and spread, learning curves, answers, costs, each class |
 | charts/, page.html | the charts |
 | versions.txt | what wrote this |
-`, weights)
+`, template, weights)
 	return b.String()
 }
 

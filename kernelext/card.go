@@ -80,6 +80,9 @@ func (v View) cardText(t trial.Trial) string {
 			b.WriteString(line + "\n")
 		}
 	}
+	if len(t.Rungs) > 0 {
+		b.WriteString("its trainings, each anew; the measurements above are of the last one that ended well:\n" + aligned(rungRows(t), func(i int) bool { return i > 0 && i != 4 }))
+	}
 	return b.String()
 }
 
@@ -124,6 +127,9 @@ func (v View) cardHTML(t trial.Trial) string {
 		if line != "" {
 			fmt.Fprintf(&b, `<div>%s</div>`, html.EscapeString(line))
 		}
+	}
+	if len(t.Rungs) > 0 {
+		b.WriteString(`<div style="margin-top:4px">Its trainings, each anew; the measurements above are of the last one that ended well:</div>` + listHTML(rungRows(t)))
 	}
 	return b.String()
 }

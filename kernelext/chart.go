@@ -57,7 +57,7 @@ type point struct {
 	DX, DY float64   // spread to either side; 0 where it is unknown
 	At     []float64 // in parallel coordinates, in the place of X and Y
 	Label  string    // beside the mark
-	Trial  int       // that it is of: told on hover and on a click; 0 where it is of none
+	Trial  int       // that it is of, or below 0 the baseline: told on hover and on a click; 0 where it is of none
 	Tip    string    // HTML, on hover, where it is of none
 }
 

@@ -24,29 +24,78 @@ import (
 func Compare(s Study, ids ...int) error { return compare(os.Stdout, s, ids) }
 
 func compareCommand() *cobra.Command {
-	var dir string
+	var (
+		dir    string
+		asJSON bool
+	)
 	c := inStudies(&cobra.Command{
-		Use:   "compare NAME ID ID [ID…]",
-		Short: "Set trials of the study NAME side by side: metrics, programs and networks",
-		Long: `Set trials of the study NAME side by side: what each metric is and by how much it
-differs from the first one's, what changes in the program, and the networks drawn.
-✓ marks the better value, and those within ` + sameWithin() + ` of it.`,
-		Example: "  lemonade compare first 3 7",
-		Args:    cobra.MinimumNArgs(3),
+		Use:   "compare NAME ID ID [ID…] | compare NAME NAME",
+		Short: "Set trials of a study side by side, or say whether two studies differ",
+		Long: `With numbers: set trials of the study NAME side by side. What each metric is and by how
+much it differs from the first one's, what changes in the program, and the networks
+drawn. ✓ marks the better value, and those within ` + sameWithin() + ` of it. A baseline goes by its name.
+
+With two names: say whether two studies differ, in hypervolume, in their best networks
+and in the energy and time that they took. Each side may be several studies, by names
+with commas between them or by a pattern such as cifar.*; they are paired by their
+seeds. Six pairs or more have intervals; fewer show what is, but not whether it is
+chance.`,
+		Example: "  lemonade compare first 3 7\n  lemonade compare first 3 resnet20\n  lemonade compare cifar cifar-rungs\n  lemonade compare 'cifar.*' 'cifar-rungs.*'",
+		Args:    cobra.MinimumNArgs(2),
 	}, &dir)
+	c.Flags().BoolVar(&asJSON, "json", false, "of two studies: print the comparison as JSON")
 	completeTrials(c, &dir)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		var ids []int
-		for _, text := range args[1:] {
-			id, err := strconv.Atoi(text)
-			if err != nil {
-				return fmt.Errorf("trial %q is not a number such as 3", text)
+		if len(args) == 2 {
+			if _, err := strconv.Atoi(args[1]); err == nil && !slices.Contains(studyNames(c.Context(), dir), args[1]) {
+				return fmt.Errorf("compare: one trial, %s: name 2 to %d of %s, or another study", args[1], compareMost, args[0])
 			}
-			ids = append(ids, id)
+			got, err := compareStudies(c.Context(), dir, args[0], args[1])
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return writeJSON(c.OutOrStdout(), got)
+			}
+			showStudies(c.OutOrStdout(), studies{got, args[0], args[1]})
+			return nil
 		}
-		return withStudy(c.Context(), args[0], dir, func(s *lemonade.Study) error { return compare(c.OutOrStdout(), s, ids) })
+		if asJSON {
+			return errors.New("compare: --json is for two studies: lemonade show NAME --json has the trials")
+		}
+		return withStudy(c.Context(), args[0], dir, func(s *lemonade.Study) error {
+			ids, err := ViewOf(s).numbers(args[1:])
+			if err != nil {
+				return err
+			}
+			return compare(c.OutOrStdout(), s, ids)
+		})
 	}
 	return c
+}
+
+// numbers are those of trials and, by their names, of baselines.
+func (v View) numbers(words []string) (ids []int, err error) {
+	for _, word := range words {
+		id, err := strconv.Atoi(word)
+		if err != nil {
+			var known []string
+			for _, t := range v.baselines() {
+				known = append(known, v.shortName(t))
+			}
+			found, ok := v.baseline(word)
+			switch {
+			case ok:
+				id = found
+			case len(known) == 0:
+				return nil, fmt.Errorf("trial %q is not a number such as 3, and study %s has no baselines: lemonade baselines %s trains some", word, v.Name, shellWord(v.Name))
+			default:
+				return nil, fmt.Errorf("trial %q is neither a number such as 3 nor one of the baselines %s", word, strings.Join(known, ", "))
+			}
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 func compare(out io.Writer, s Study, ids []int) error {
@@ -88,7 +137,13 @@ func sameWithin() string { return fmt.Sprintf("%.0f %%", 100*trial.SameWithin) }
 
 // about says what a trial is in the study: "complete · on the front · by rulebook".
 func (c comparison) about(t trial.Trial) string {
+	if t.ID < 0 {
+		return string(t.State) + " · no part of the search"
+	}
 	parts := []string{string(t.State)}
+	if last, ok := t.LastRung(); ok && last.Rung < last.Of {
+		parts = append(parts, fmt.Sprintf("measured at %v, after %s", last, several(last.Epochs, "epoch")))
+	}
 	if slices.Contains(c.view.Objective.Front(c.view.Trials), t.ID) {
 		parts = append(parts, "on the front")
 	}
@@ -133,7 +188,40 @@ func (c comparison) rows() []comparedRow {
 	for _, info := range trial.Ordered(maps.Keys(found)) {
 		rows = append(rows, comparedRow{info.Metric, words(info.Metric), slices.Contains(concerns, info.Metric), c.cells(info)})
 	}
-	return rows
+	return append(rows, c.choices()...)
+}
+
+// choices are the rows of those that differ, of trials of a template.
+func (c comparison) choices() []comparedRow {
+	var rows []comparedRow
+	for i, t := range c.trials {
+		if t.Program == nil {
+			continue
+		}
+		for _, choice := range t.Program.Choices {
+			if slices.ContainsFunc(rows, func(r comparedRow) bool { return r.name == choice.Name }) {
+				continue
+			}
+			row := comparedRow{name: choice.Name, cells: make([]comparedCell, len(c.trials))}
+			for k := range row.cells {
+				row.cells[k].value = "–"
+			}
+			for k, other := range c.trials[i:] {
+				if other.Program == nil {
+					continue
+				}
+				for _, o := range other.Program.Choices {
+					if o.Name == choice.Name {
+						row.cells[i+k].value = strings.Trim(o.Value(), `"`)
+					}
+				}
+			}
+			rows = append(rows, row)
+		}
+	}
+	return slices.DeleteFunc(rows, func(r comparedRow) bool {
+		return !slices.ContainsFunc(r.cells, func(cell comparedCell) bool { return cell != r.cells[0] })
+	})
 }
 
 func (c comparison) effectiveness() []comparedCell {
@@ -268,7 +356,7 @@ func (c comparison) verdict() []string {
 				parts = append(parts, part.head+strings.Join(part.metrics, " and "))
 			}
 		}
-		text := fmt.Sprintf("Trial %d against trial %d: %s", t.ID, first.ID, strings.Join(parts, ", "))
+		text := fmt.Sprintf("%s against %s: %s", capital(c.view.title(t)), c.view.title(first), strings.Join(parts, ", "))
 		if len(better) > 0 && len(worse) > 0 {
 			text += "; neither beats the other"
 		}

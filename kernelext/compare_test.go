@@ -106,3 +106,41 @@ func TestCompareUnfinished(t *testing.T) {
 		t.Error("the page does not say that there is no network")
 	}
 }
+
+// TestChoicesAreShown holds that what trials of a template took is told in words, and
+// where they differ.
+func TestChoicesAreShown(t *testing.T) {
+	const template = `def network(x, classes):
+    for i in range(choice("depth", [1, 2])):
+        x = max_pool(relu(conv(x, choice("width%d" % i, [8, 16]), init = choice("init", ["he_normal", "normal"]))))
+    return dense(global_avg_pool(x), classes)
+choices = `
+	v := fake(t)
+	v.Trials[0].Program = program(t, template+`{"width0": 16}`)
+	v.Trials[1].Program = program(t, template+`{"width0": 8, "depth": 2}`)
+	if got, want := v.trialText(v.Trials[0]), "chosen: depth = 1, width0 = 16, init = he_normal\n"; !strings.Contains(got, want) {
+		t.Errorf("the trial does not tell %q:\n%s", want, got)
+	}
+	if got, want := v.trialHTML(v.Trials[0]), "Chosen: depth = 1, width0 = 16, init = he_normal<"; !strings.Contains(got, want) {
+		t.Errorf("the trial's page does not tell %q", want)
+	}
+	if got, want := Text(v), "  depth = 1, width0 = 16, init = he_normal\n"; !strings.Contains(got, want) {
+		t.Errorf("the table does not tell %q:\n%s", want, got)
+	}
+	c, err := comparisonOf(v, []int{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, row := range c.choices() {
+		for _, cell := range row.cells {
+			got[row.name] += cell.value + " "
+		}
+	}
+	if d := cmp.Diff(map[string]string{"depth": "1 2 – ", "width0": "16 8 – ", "width1": "– 8 – ", "init": "he_normal he_normal – "}, got); d != "" {
+		t.Error(d)
+	}
+	if c, err = comparisonOf(v, []int{1, 2}); err != nil || len(c.choices()) != 3 || !strings.Contains(c.text(), "width0") || strings.Contains(c.text(), "init  ") {
+		t.Errorf("two trials: %v, %v\n%s", c.choices(), err, c.text())
+	}
+}

@@ -23,7 +23,16 @@ type item struct{ name, value, note string }
 // costs is the cost card of the study: its trainings, its LLM calls and, since
 // those cost too, the trials that came to nothing. What is unknown says so.
 func (v View) costs() []account {
-	return []account{{"training", v.trainingCosts()}, {"LLM", v.llmCosts()}, {"trials", v.outcomes()}}
+	all := []account{{"training", v.trainingCosts()}}
+	if len(v.Extras) > 0 {
+		apart := v
+		apart.Trials = nil
+		for _, x := range v.Extras {
+			apart.Trials = append(apart.Trials, x.Trial)
+		}
+		all = append(all, account{"outside the search", apart.trainingCosts()})
+	}
+	return append(all, account{"LLM", v.llmCosts()}, account{"trials", v.outcomes()})
 }
 
 // trainingCosts sums over the trainings that were measured. One that crashed or
@@ -62,17 +71,17 @@ func (v View) trainingCosts() []item {
 	}
 	return append([]item{
 		{name: "trainings", value: fmt.Sprint(trainings)}, sum("energy", trial.TrainingEnergy), sum("CO2e", trial.CO2e), sum("time", trial.TrainingTime),
-	}, append(v.timeItems(), v.reusedItems()...)...)
+	}, slices.Concat(v.timeItems(), v.reusedItems(), v.savedItems())...)
 }
 
-// sum adds a metric up over the n trials that have it, with its band and its idle
+// sum adds a metric up over the n trainings that have it, with its band and its idle
 // part where all of them have one: estimates of one method err together.
 func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
 	var low, high, idle float64
 	banded, idled := 0, 0
-	for _, t := range v.Trials {
-		got, ok := t.Metrics[m]
-		if !ok || t.Reused != nil { // which has cost another study
+	for _, metrics := range v.trainings() {
+		got, ok := metrics[m]
+		if !ok {
 			continue
 		}
 		n++
@@ -94,14 +103,23 @@ func (v View) sum(m trial.Metric) (total trial.Measurement, n int) {
 	return total, n
 }
 
+// trainings are the measurements of all of them, one for each rung where there are
+// some.
+func (v View) trainings() (all []trial.Metrics) {
+	for _, t := range v.Trials {
+		all = append(all, t.Own()...)
+	}
+	return all
+}
+
 // factors are what the notes of a metric have in common, such as the power usage
 // effectiveness, without what only few trials tell, such as their joules. Of a
 // carbon intensity every one that was used is there.
 func (v View) factors(m trial.Metric, n int) string {
 	count := map[string]int{}
 	var order []string
-	for _, t := range v.Trials {
-		for part := range strings.SplitSeq(t.Metrics[m].Note, "; ") {
+	for _, metrics := range v.trainings() {
+		for part := range strings.SplitSeq(metrics[m].Note, "; ") {
 			if count[part]++; count[part] == 1 && part != "" {
 				order = append(order, part)
 			}
@@ -177,7 +195,8 @@ func exchanges(h trial.History) []*trial.Exchange {
 // costLines is the cost card as text. The trials are in the line of the study.
 func (v View) costLines() string {
 	var b strings.Builder
-	for _, a := range v.costs()[:2] {
+	costs := v.costs()
+	for _, a := range costs[:len(costs)-1] {
 		var parts []string
 		for _, it := range a.items {
 			text := it.name + " " + it.value

@@ -12,6 +12,8 @@
 //	kernelext.Show(study.Front())                             // what each step up the front costs
 //	kernelext.Show(expert.AdviceOf(best))                     // what the expert system asked for
 //	kernelext.Rules(study)                                    // its rule book, and how often each rule fired
+//	kernelext.Baselines(ctx, study, lemonade.BaselineOptions{}) // hand-written networks beside it
+//	kernelext.Final(ctx, study, lemonade.FinalOptions{})      // its front trained for long, and counted on the test split
 //	kernelext.Show(study.Info())                              // its data set; a loaded one with its pictures
 //
 // Where there is no notebook the same calls print plain text, and [Page] writes
@@ -21,9 +23,10 @@
 //
 // [Command] is the one table of commands: the terminal has them as "lemonade show
 // first", the kernel "Go (Lemonade)" as "%lemonade show first", and [Main] runs them
-// in a cell of any kernel. Most are a call as well: [Run], [Try], [Watch], [Show],
-// [Explain], [Compare], [Choose], [Rules], [Export], [Import] and [Begin]. [Key] asks for
-// the key of a language model where it is missing.
+// in a cell of any kernel. Most are a call as well: [Run], [Try], [Baselines], [Final],
+// [Rank], [Watch], [Show], [Explain], [Compare], [CompareStudies], [Choose], [Rules],
+// [Export], [Import] and [Begin]. [Key] asks for the key of a language model where it is
+// missing.
 //
 // Choosing and beginning speak plain words, for people who are not experts; "lemonade
 // help glossary" has them beside those of the field. [Choose] says how it picks, and
@@ -49,6 +52,12 @@
 //
 // A plan's expectations are held against the parent by [trial.Effect]: ✓ where the
 // metric went the way that was expected, ✗ where it did not, – where nobody can tell.
+//
+// # Outside the search
+//
+// Baselines and finals are no trials. Baselines are shown in tables of their own, and in
+// charts as black diamonds or dashed lines with their names; a final shows as the
+// test_accuracy of the trial whose network it trained, the mean over its seeds.
 //
 // # A study that runs
 //

@@ -37,7 +37,7 @@ func (v View) uses(metrics ...trial.Metric) []*use {
 				u = &use{code: command.Code, text: command.Text, changes: map[trial.Metric][]float64{}, went: map[trial.Metric]map[string]int{}}
 				byCode[command.Code], all = u, append(all, u)
 			}
-			u.take(t, *parent, metrics)
+			u.take(t, *parent, metrics, v.Objective.Score)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *use) int { return cmp.Compare(len(b.trials), len(a.trials)) })
@@ -45,8 +45,11 @@ func (v View) uses(metrics ...trial.Metric) []*use {
 }
 
 // take counts one round.
-func (u *use) take(t, parent trial.Trial, metrics []trial.Metric) {
+func (u *use) take(t, parent trial.Trial, metrics []trial.Metric, score func(trial.Metrics) (float64, bool)) {
 	u.trials = append(u.trials, fmt.Sprint(t.ID))
+	if p, child, ok := alike(parent, t, score); ok {
+		parent, t = p, child
+	}
 	switch {
 	case parent.Effectiveness == nil, t.State == trial.Complete && t.Effectiveness == nil:
 		u.unknown++

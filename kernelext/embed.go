@@ -106,7 +106,7 @@ type told struct {
 // much of the same; of how a network does on each class they have the words alone. Of
 // a study of many trials it has those that are drawn, and cards of those that are noted.
 func (v View) trialsScript(key string, charts ...chart) (string, error) {
-	front, _ := v.ranking()
+	front, _ := v.leaders()
 	all := map[int]told{}
 	noted := v.noted()
 	if len(noted.Trials) < len(v.Trials) {
@@ -117,7 +117,7 @@ func (v View) trialsScript(key string, charts ...chart) (string, error) {
 			}
 		}
 	}
-	for _, t := range noted.Trials {
+	for _, t := range append(v.baselines(), noted.Trials...) {
 		t = v.whole(t)
 		card := v.trialHTML(shortened(t))
 		if q, ok := v.quality(t); ok {

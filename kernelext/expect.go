@@ -39,7 +39,9 @@ func expectations(plan *trial.Plan, t trial.Trial, parent *trial.Trial) []expect
 	}
 	var before trial.Metrics
 	if parent != nil {
-		before = objective.MetricsOf(*parent)
+		if p, child, ok := trial.Common(*parent, t); ok {
+			before, t = objective.MetricsOf(p), child
+		}
 	}
 	after := objective.MetricsOf(t)
 	var rows []expectation

@@ -28,8 +28,12 @@ func explain(out io.Writer, s Study, id int) error {
 	return err
 }
 
+// trial returns the trial of that number, or below 0 the baseline.
 func (v View) trial(id int) (trial.Trial, error) {
 	t, ok := v.Trials.ByID(id)
+	if id < 0 {
+		t, ok = v.baselines().ByID(id)
+	}
 	if !ok {
 		return t, fmt.Errorf("trial %d: study %s has none of that number: it has %d trials, counted from 1", id, v.Name, len(v.Trials))
 	}
@@ -126,7 +130,7 @@ func lessonsOr(l *trial.Lessons) string {
 // the view is empty, and there is no parent to compare it with.
 func (v View) trialText(t trial.Trial) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "trial %d by %s: %s%s\n", t.ID, t.Proposer, t.State, v.mark(" (data ", ")"))
+	fmt.Fprintf(&b, "%s by %s: %s%s\n", v.title(t), t.Proposer, t.State, v.mark(" (data ", ")"))
 	if t.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", indent(t.Reason, "  "))
 	}
@@ -142,6 +146,9 @@ func (v View) trialText(t trial.Trial) string {
 	if t.Lessons != nil {
 		fmt.Fprintf(&b, "%s: %s\n", rewritten(t.Lessons), indent(clip(lessonsOr(t.Lessons), lessonsMost), "  "))
 	}
+	if all := chosen(t); all != "" {
+		fmt.Fprintf(&b, "chosen: %s\n", all)
+	}
 	b.WriteString(askedText(t.Commands, t.Dropped))
 	for i, a := range answersOf(t) {
 		fmt.Fprintf(&b, "%s: %s\n", answer(t.Attempts, i), indent(outcome(a), "    "))
@@ -150,6 +157,9 @@ func (v View) trialText(t trial.Trial) string {
 		b.WriteString(planText(a.Plan, t, v.parent(t)))
 	}
 	b.WriteString(v.cardText(t))
+	if reads := v.readsOf(t.ID); reads != "" && t.ID > 0 {
+		b.WriteString(reads + "\n")
+	}
 	b.WriteString(v.qualityText(t))
 	if t.Program != nil {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(t.Program.Source))
@@ -161,7 +171,7 @@ func (v View) trialText(t trial.Trial) string {
 func (v View) trialHTML(t trial.Trial) string {
 	var b strings.Builder
 	b.WriteString(`<div style="font-size:13px;margin:8px 0 16px">`)
-	fmt.Fprintf(&b, `<b>trial %d</b> by %s: %s%s`, t.ID, html.EscapeString(t.Proposer), html.EscapeString(string(t.State)), html.EscapeString(v.mark(" (data ", ")")))
+	fmt.Fprintf(&b, `<b>%s</b> by %s: %s%s`, html.EscapeString(v.title(t)), html.EscapeString(t.Proposer), html.EscapeString(string(t.State)), html.EscapeString(v.mark(" (data ", ")")))
 	if t.Parent > 0 {
 		fmt.Fprintf(&b, `, changed from trial %d`, t.Parent)
 	}
@@ -178,6 +188,9 @@ func (v View) trialHTML(t trial.Trial) string {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>%s</summary><div style="white-space:pre-wrap;margin:2px 0 2px 24px">%s</div></details>`,
 			html.EscapeString(rewritten(t.Lessons)), html.EscapeString(clip(lessonsOr(t.Lessons), lessonsMost)))
 	}
+	if all := chosen(t); all != "" {
+		fmt.Fprintf(&b, `<div style="margin-top:6px">Chosen: %s</div>`, html.EscapeString(all))
+	}
 	b.WriteString(askedHTML(t.Commands, t.Dropped))
 	if len(answersOf(t)) > 0 {
 		b.WriteString(heading("The answers:"))
@@ -191,6 +204,9 @@ func (v View) trialHTML(t trial.Trial) string {
 	}
 	if card := v.cardHTML(t); card != "" {
 		b.WriteString(`<div style="margin:6px 0 2px">What is known of it:</div><div style="margin-left:24px">` + card + `</div>`)
+	}
+	if reads := v.readsOf(t.ID); reads != "" && t.ID > 0 {
+		fmt.Fprintf(&b, `<div style="margin-left:24px">%s</div>`, html.EscapeString(capital(reads)))
 	}
 	if q, ok := v.quality(t); ok {
 		fmt.Fprintf(&b, `<details style="margin-top:6px"><summary>Class by class: %s</summary>%s</details>`, html.EscapeString(q.words()), v.qualityHTML(t, false))

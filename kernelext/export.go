@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 // ExportOptions say what of a study [Export] writes. Without any of the first four it
@@ -166,22 +167,37 @@ func (v View) addTrial(files map[string][]byte, id int) error {
 			return err
 		}
 	}
-	if t.Weights == "" {
-		return nil
+	weights := map[string]string{"": t.Weights} // by what follows the name
+	for _, x := range v.Extras.For(trial.Final) {
+		if x.Of == id && x.State == trial.Complete {
+			weights[fmt.Sprintf("-final-%d-epochs-seed-%d", x.Epochs, x.Seed)] = x.Weights
+		}
 	}
-	files[name+".safetensors"], err = os.ReadFile(t.Weights)
-	if err != nil {
-		return fmt.Errorf("trial %d: its weights: %w", id, err)
+	for suffix, file := range weights {
+		if file == "" {
+			continue
+		}
+		if files[name+suffix+".safetensors"], err = os.ReadFile(file); err != nil {
+			return fmt.Errorf("trial %d: its weights: %w", id, err)
+		}
 	}
 	return nil
 }
 
 // addTables adds every table as CSV.
 func (v View) addTables(files map[string][]byte, folder string) (err error) {
-	for name, rows := range map[string][][]string{
+	tables := map[string][][]string{
 		"trials": v.trialsTable(), "metrics": v.metricsTable(), "curves": v.curvesTable(), "answers": v.answersTable(), "costs": v.costsTable(),
 		"classes": v.classesTable(), "confusion": v.confusionTable(),
-	} {
+		"extras": v.extrasTable(), "test_reads": v.testReadsTable(), "ranking": v.ranking().table(),
+	}
+	if v.hasRungs() {
+		tables["rungs"] = v.rungsTable()
+	}
+	for name, rows := range tables {
+		if len(rows) == 0 { // of what most studies do not have
+			continue
+		}
 		if files[folder+name+".csv"], err = asCSV(rows); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	var (
 		o                   lemonade.Options
 		run                 lemonade.RunOptions
+		rungs               string
 		wants, limits       []string
 		axes, without       []string
 		stops               []string
@@ -67,8 +68,10 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 	f.StringSliceVar(&axes, "axes", nil, "`METRIC,METRIC` are the axes of the Pareto front (default "+strings.Join(texts(objective.DefaultAxes), ",")+")")
 	f.IntVar(&o.TrainSamples, "train-samples", 0, "`N` training samples, drawn evenly from the classes (default all)")
 	f.IntVar(&o.Epochs, "epochs", 0, "`N` epochs per trial (default 10)")
+	f.StringVar(&rungs, "rungs", "", "`N` trainings of growing length: each network gets the shortest, and only the better ones the next, such as 3, or 3,reduction=3,shrink=epochs|samples|both,least=1 (default 1: all are trained in full at once)")
 	f.Int64Var(&o.Seed, "seed", 0, "`N` seeds weights, order and proposals (default 1)")
 	f.StringVar(&o.Recipe, "recipe", "", "`free|fixed`: programs choose how they are trained, or all are trained alike (default free)")
+	f.StringVar(&o.Template, "template", "", "`PATH` of a program whose choices are all that is proposed, or "+strings.Join(lemonade.Templates(), ", ")+" (default programs are free)")
 	f.StringVar(&o.Rules, "rules", "", "`PATH` of a rule book in YAML (default the built-in one)")
 	f.StringArrayVar(&without, "without", nil, "`PART` of the method to switch off, to see what it is worth: "+strings.Join(texts(lemonade.Parts), ", ")+"; may be repeated")
 	f.StringVar(&o.Replay, "replay", "", "`STUDY` whose answers and measurements are replayed, without a model or training; with --proposer replay")
@@ -111,6 +114,11 @@ func discoverFlags() (groups []*pflag.FlagSet, read func() (lemonade.Options, le
 		}
 		for _, part := range without {
 			o.Without = append(o.Without, lemonade.Part(part))
+		}
+		if rungs != "" {
+			var err error
+			o.Rungs, err = lemonade.ParseRungs(rungs)
+			faults = append(faults, err)
 		}
 		if changed("lag") {
 			o.Lag = &lag

@@ -38,9 +38,9 @@ func TestDiscoverFlags(t *testing.T) {
 			lemonade.RunOptions{Stop: lemonade.Stop{Time: 30 * time.Minute, Target: true}},
 		},
 		{
-			"--axes accuracy,latency --recipe fixed --rules my.yaml --without advice --without lessons --replay first --lag 1",
+			"--axes accuracy,latency --recipe fixed --template my.star --rules my.yaml --without advice --without lessons --replay first --lag 1",
 			lemonade.Options{
-				Axes: []trial.Metric{trial.Accuracy, trial.Latency}, Recipe: "fixed", Rules: "my.yaml",
+				Axes: []trial.Metric{trial.Accuracy, trial.Latency}, Recipe: "fixed", Template: "my.star", Rules: "my.yaml",
 				Without: []lemonade.Part{lemonade.Advice, lemonade.Lessons}, Replay: "first", Lag: &one,
 			},
 			lemonade.RunOptions{},

@@ -93,10 +93,10 @@ func importBundle(ctx context.Context, file string, o ImportOptions) (got import
 
 // bundle is a study that was read from one.
 type bundle struct {
-	name    string // in the bundle
-	study   record.Study
-	trials  trial.History     // without the files of their weights
-	weights map[int]*zip.File // by trial
+	name           string // in the bundle
+	study          record.Study
+	record.Content                   // without the files of their weights
+	weights        map[int]*zip.File // by trial
 }
 
 // readBundle reads and checks everything but the weights.
@@ -124,8 +124,8 @@ func readBundle(ctx context.Context, archive *zip.Reader) (b bundle, err error) 
 		return b, err
 	}
 	b.weights = map[int]*zip.File{}
-	for i := range b.trials {
-		t := &b.trials[i]
+	for i := range b.Trials {
+		t := &b.Trials[i]
 		if t.Weights == "" {
 			continue
 		}
@@ -214,10 +214,13 @@ func (b *bundle) read(ctx context.Context, dir string) (err error) {
 	if err := record.CheckName(b.name); err != nil {
 		return err
 	}
-	if b.trials, err = store.Trials(ctx, b.name); err != nil {
+	if b.Content, err = store.Content(ctx, b.name); err != nil {
 		return err
 	}
-	for i, t := range b.trials {
+	for i := range b.Extras {
+		b.Extras[i].Weights = ""
+	}
+	for i, t := range b.Trials {
 		if t.ID != i+1 {
 			return fmt.Errorf("trial %d is missing", i+1)
 		}
@@ -251,7 +254,7 @@ func (b bundle) keep(ctx context.Context, dir string) (got imported, err error) 
 	defer func() { err = errors.Join(err, unlock()) }()
 	files, err := b.unpackWeights(ctx, dir)
 	if err == nil {
-		err = store.Adopt(ctx, b.study, b.trials)
+		err = store.Adopt(ctx, b.study, b.Content)
 	}
 	if err != nil {
 		for _, path := range files {
@@ -275,10 +278,10 @@ func (b bundle) isIn(ctx context.Context, store *record.Store) (bool, error) {
 		return false, err
 	}
 	switch {
-	case !there.Created.Equal(b.study.Created) || string(there.Options) != string(b.study.Options) || !sameTrials(trials, b.trials):
+	case !there.Created.Equal(b.study.Created) || string(there.Options) != string(b.study.Options) || !sameTrials(trials, b.Trials):
 		return false, fmt.Errorf("there is another study %s here: give this one another name with --as NAME", b.study.Name)
-	case len(trials) < len(b.trials):
-		return false, fmt.Errorf("study %s is here with %d of its %d trials: bring it in beside that one with --as NAME", b.study.Name, len(trials), len(b.trials))
+	case len(trials) < len(b.Trials):
+		return false, fmt.Errorf("study %s is here with %d of its %d trials: bring it in beside that one with --as NAME", b.study.Name, len(trials), len(b.Trials))
 	}
 	return true, nil
 }
@@ -330,7 +333,7 @@ func (b bundle) unpackWeights(ctx context.Context, dir string) (files []string, 
 			return files, err
 		}
 		files = append(files, path)
-		b.trials[id-1].Weights = path
+		b.Trials[id-1].Weights = path
 	}
 	return files, nil
 }

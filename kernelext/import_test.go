@@ -245,6 +245,7 @@ func TestImportOlder(t *testing.T) {
 	unpacked, _ := unzipped(t, file)
 	alter(t, unpacked, `ALTER TABLE trials DROP COLUMN forecast; ALTER TABLE trials DROP COLUMN quality; ALTER TABLE metrics DROP COLUMN low;
 		ALTER TABLE metrics DROP COLUMN high; ALTER TABLE metrics DROP COLUMN idle; ALTER TABLE metrics DROP COLUMN quality;
+		DROP TABLE extras; DROP TABLE test_reads; DROP TABLE rungs;
 		ALTER TABLE attempts DROP COLUMN call; ALTER TABLE trials DROP COLUMN conditions; ALTER TABLE trials DROP COLUMN reused; PRAGMA user_version = 2`)
 	to := t.TempDir()
 	if _, err := Import(t.Context(), rezipped(t, unpacked, nil), ImportOptions{Dir: to}); err != nil {
@@ -468,7 +469,7 @@ func FuzzImportRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	options := []byte(`{"data": "digits", "fingerprint": "f", "proposer": "rulebook", "prefer": "balanced", "epochs": 2, "seed": 1}`)
-	err = store.Adopt(f.Context(), record.Study{Name: "a", Options: options, State: []byte(`{}`)}, trial.History{{ID: 1, State: trial.Failed}, {ID: 2, State: trial.Waiting}})
+	err = store.Adopt(f.Context(), record.Study{Name: "a", Options: options, State: []byte(`{}`)}, record.Content{Trials: trial.History{{ID: 1, State: trial.Failed}, {ID: 2, State: trial.Waiting}}})
 	if err := errors.Join(err, store.Close()); err != nil {
 		f.Fatal(err)
 	}

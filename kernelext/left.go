@@ -74,11 +74,31 @@ func pace(h trial.History, began time.Time) (seconds float64, ok bool) {
 		took = append(took, t.Ended.Sub(from).Seconds())
 		ok = ok || t.Runs > 0
 	}
+	if climbed, known := climbPace(h); known {
+		return climbed, true
+	}
 	took = took[max(0, len(took)-paceOf):]
 	for _, s := range took {
 		seconds += s / float64(len(took))
 	}
 	return seconds, ok
+}
+
+// climbPace is how many seconds a network takes in a study of rungs, its promotions
+// included, over all that ended.
+func climbPace(h trial.History) (seconds float64, ok bool) {
+	n := 0
+	for _, t := range h {
+		for _, s := range spells(t) {
+			if len(t.Rungs) > 0 {
+				seconds += s.to.Sub(s.from).Seconds()
+			}
+		}
+		if len(t.Rungs) > 0 {
+			n++
+		}
+	}
+	return seconds / float64(max(n, 1)), n > 0
 }
 
 // about writes a forecast as roughly as it is known: "about 4 min".

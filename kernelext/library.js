@@ -68,13 +68,17 @@
     const all = trials.get(spec.key);
     const place = document.getElementById(spec.id + "-card");
     if (!all?.[number] || !place) return;
-    const known = Object.keys(all).map(Number).sort((a, b) => a - b);
+    const known = Object.keys(all)
+      .map(Number)
+      .filter((n) => n > 0 === number > 0) // baselines are among themselves, below 0
+      .sort((a, b) => a - b);
     const at = known.indexOf(number);
     const bar = document.createElement("div");
     bar.style.cssText = "display:flex;justify-content:flex-end";
     const step = (n, text) => n !== undefined && bar.append(button(text, "", () => tell(spec, n)));
-    step(known[at - 1], `‹ trial ${known[at - 1]}`);
-    step(known[at + 1], `trial ${known[at + 1]} ›`);
+    const named = (n) => (n > 0 ? `trial ${n}` : "baseline");
+    step(known[at - 1], `‹ ${named(known[at - 1])}`);
+    step(known[at + 1], `${named(known[at + 1])} ›`);
     bar.append(button("×", "close", () => place.replaceChildren()));
     const card = document.createElement("div");
     card.innerHTML = all[number].card || all[number].tip; // every text in it was escaped where it was written

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -50,8 +51,12 @@ func commandLine(name string, o lemonade.Options, run lemonade.RunOptions) strin
 	flag("axes", strings.Join(texts(o.Axes), ","))
 	flag("train-samples", strconv.Itoa(o.TrainSamples))
 	flag("epochs", strconv.Itoa(o.Epochs))
+	if o.Rungs.Count > 1 {
+		flag("rungs", o.Rungs.String())
+	}
 	flag("seed", strconv.FormatInt(o.Seed, 10))
 	flag("recipe", o.Recipe)
+	flag("template", o.Template)
 	flag("rules", o.Rules)
 	for _, part := range o.Without {
 		flag("without", string(part))
@@ -106,10 +111,12 @@ type stored struct {
 	Limits       map[trial.Metric]float64 `json:"limits"`
 	TrainSamples int                      `json:"train_samples"`
 	Epochs       int                      `json:"epochs"`
+	Rungs        *lemonade.Rungs          `json:"rungs"`
 	Seed         int64                    `json:"seed"`
 	Axes         []trial.Metric           `json:"axes"`
 	Recipe       string                   `json:"recipe"`
-	Rules        string                   `json:"rules"` // the text
+	Template     string                   `json:"template"` // the text
+	Rules        string                   `json:"rules"`    // the text
 	Without      []lemonade.Part          `json:"without"`
 	Replay       string                   `json:"replay"`
 	Lag          int                      `json:"lag"`
@@ -129,9 +136,9 @@ func readStored(text []byte) (stored, error) {
 	return s, nil
 }
 
-// options are those that create the study again, with the rule book in a file of that
-// name where the study has one of its own.
-func (s stored) options(rules string) lemonade.Options {
+// options are those that create the study again, with the rule book and the template
+// in files of these names where the study has ones of its own.
+func (s stored) options(rules, template string) lemonade.Options {
 	o := lemonade.Options{
 		Data: s.Data, Partial: s.Partial, Proposer: s.Proposer, Prefer: s.Prefer, Wants: s.Wants, Limits: s.Limits, TrainSamples: s.TrainSamples,
 		Epochs: s.Epochs, Seed: s.Seed, Axes: s.Axes, Recipe: s.Recipe, Without: s.Without, Replay: s.Replay, Lag: &s.Lag,
@@ -139,6 +146,16 @@ func (s stored) options(rules string) lemonade.Options {
 	}
 	if s.Rules != "" {
 		o.Rules = rules
+	}
+	switch s.Template {
+	case "":
+	case arch.NASBench201:
+		o.Template = "nasbench201"
+	default:
+		o.Template = template
+	}
+	if s.Rungs != nil {
+		o.Rungs = *s.Rungs
 	}
 	if s.Model != "" {
 		o.LLM.Model, o.LLM.Temperature = s.Model, &s.Temperature

@@ -251,10 +251,11 @@ func whole(d time.Duration) string {
 	return lasting(d.Truncate(time.Second).Seconds())
 }
 
-// tablesHTML is the table of the trials, what they have cost, and the lessons.
+// tablesHTML is the table of the trials, what they have cost, what was trained outside
+// the search, and the lessons.
 func (v View) tablesHTML() string {
 	if len(v.Trials) == 0 {
 		return ""
 	}
-	return v.htmlTable(v.columns()) + v.costCard() + v.lessonsHTML()
+	return v.htmlTable(v.columns()) + v.costCard() + v.extrasHTML() + v.lessonsHTML()
 }

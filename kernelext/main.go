@@ -82,7 +82,7 @@ glossary" has the words.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = gonbui.IsNotebook // it is for a shell; notebooks complete by themselves
 	root.AddGroup(&cobra.Group{ID: "search", Title: "Search:"}, &cobra.Group{ID: "look", Title: "Look and choose:"})
-	for _, c := range []*cobra.Command{beginCommand(), discoverCommand(), resumeCommand(), tryCommand(), watchCommand()} {
+	for _, c := range []*cobra.Command{beginCommand(), discoverCommand(), resumeCommand(), tryCommand(), baselinesCommand(), finalCommand(), watchCommand()} {
 		c.GroupID = "search"
 		root.AddCommand(c)
 	}

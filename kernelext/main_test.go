@@ -60,6 +60,16 @@ func recorded(t *testing.T, v View) (dir string) {
 			}
 		}
 	}
+	for _, x := range v.Extras {
+		if err := store.SaveExtra(t.Context(), v.Name, x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range v.TestReads {
+		if err := store.AddTestRead(t.Context(), v.Name, r); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return dir
 }
 
@@ -123,8 +133,16 @@ func TestCommandErrors(t *testing.T) {
 		{[]string{"resume", "none", "--trials", "3"}, []string{`"none"`, "no such study"}},
 		{[]string{"resume", "cifar-first"}, []string{"trials"}},
 		{[]string{"watch", "none"}, []string{`"none"`}},
-		{[]string{"compare", "cifar-first", "1"}, []string{"3 arg"}},
-		{[]string{"compare", "cifar-first", "1", "one"}, []string{`"one"`, "number"}},
+		{[]string{"compare", "cifar-first"}, []string{"2 arg"}},
+		{[]string{"compare", "cifar-first", "1"}, []string{"one trial, 1", "2 to 6", "another study"}},
+		{[]string{"compare", "cifar-first", "cifar-frist"}, []string{`"cifar-frist"`, "no such study"}},
+		{[]string{"compare", "cifar-first", "cifar.*"}, []string{`"cifar.*"`, "lemonade show"}},
+		{[]string{"compare", "cifar-first", "1", "one"}, []string{`"one"`, "number", "lemonade baselines cifar-first"}},
+		{[]string{"compare", "cifar-first", "1", "2", "--json"}, []string{"--json", "two studies"}},
+		{[]string{"final", "cifar-first", "--trials", "3,99"}, []string{"99", "11"}},
+		{[]string{"final", "cifar-first", "--rank", "20"}, []string{"networks: 20", "15 or more"}},
+		{[]string{"final", "cifar-first", "--epochs", "1"}, []string{"epochs: 1"}},
+		{[]string{"baselines", "cifar-first", "--only", "vgg"}, []string{`"vgg"`, "resnet20"}},
 		{[]string{"compare", "cifar-first", "1", "1", "77"}, []string{"trial 1 is named twice", "trial 77"}},
 		{[]string{"compare", "cifar-first", "1", "2", "3", "4", "5", "6", "7"}, []string{"7 trials", "2 to 6"}},
 		{[]string{"choose", "cifar-first", "--knee", "--prefer", "balanced"}, []string{"knee", "prefer"}},

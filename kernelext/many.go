@@ -47,12 +47,15 @@ func (v View) whole(t trial.Trial) trial.Trial {
 		fmt.Fprintln(os.Stderr, "kernelext:", err)
 		return t
 	}
-	return all
+	return v.Extras.With(all)
 }
 
 // full is the view with all that is known of every trial, which may take long.
 func (v View) full(s Study) View {
 	v.Trials = s.Trials()
+	for i, t := range v.Trials {
+		v.Trials[i] = v.Extras.With(t)
+	}
 	return v
 }
 
@@ -111,23 +114,23 @@ func evenly(s *series, most int) {
 	s.Name = partly(s.Name, most, all)
 }
 
-// ranking is the front and the most effective trial of a history, kept since many
+// leaders are the front and the most effective trial of a history, kept since many
 // parts of a page ask for them.
-type ranking struct {
+type leaders struct {
 	of    trial.History
 	front []int
 	best  int // 0 where there is none
 }
 
-// ranking returns the front and the most effective of the view's trials.
-func (v View) ranking() (front []int, best int) {
+// leaders returns the front and the most effective of the view's trials.
+func (v View) leaders() (front []int, best int) {
 	if len(v.Trials) == 0 {
 		return nil, 0
 	}
 	r := v.ranked
 	if r == nil || len(r.of) != len(v.Trials) || &r.of[0] != &v.Trials[0] {
 		best, _ := v.Objective.Best(v.Trials)
-		is := ranking{v.Trials, v.Objective.Front(v.Trials), best}
+		is := leaders{v.Trials, v.Objective.Front(v.Trials), best}
 		if r == nil {
 			return is.front, is.best
 		}
@@ -142,7 +145,7 @@ func (v View) noted() View {
 	if len(v.Trials) <= many {
 		return v
 	}
-	front, best := v.ranking()
+	front, best := v.leaders()
 	all := v.Trials
 	v.Trials = nil
 	for i, t := range all {

@@ -34,6 +34,7 @@ func (v View) legend() string {
 		{v.anyDiffers(), markOther + " measured otherwise than the study"},
 		{guess, markGuess + "estimated or predicted, not measured"},
 		{spread, "± standard deviation"},
+		{v.hasRungs(), "trained for less below the top rung: compare within a rung"},
 	} {
 		if m.has {
 			parts = append(parts, m.text)

@@ -170,7 +170,7 @@ func (s series) data() []any {
 
 // tells is the number of a trial, or a text.
 func (p point) tells() any {
-	if p.Trial > 0 {
+	if p.Trial != 0 {
 		return p.Trial
 	}
 	return p.Tip

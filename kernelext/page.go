@@ -17,12 +17,7 @@ func Page(v View) ([]byte, error) {
 		return nil, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%s</title>
-<style>:root{color-scheme:light dark}body{font-family:sans-serif;max-width:1100px;margin:24px auto;padding:0 16px;background:%s;color:%s}%s</style></head>
-<body><h1 style="font-size:22px">%s <small style="opacity:.7">on %s</small></h1>
-`, html.EscapeString(v.Name), paper, black, nightPage, html.EscapeString(v.Name), html.EscapeString(v.data()))
+	b.WriteString(pageHead(v.Name, "on "+v.data()))
 	b.WriteString(library())
 	b.WriteString(body)
 	b.WriteString(`<h2 style="font-size:18px">The trials</h2>`)
@@ -33,8 +28,22 @@ func Page(v View) ([]byte, error) {
 		t = v.whole(t)
 		fmt.Fprintf(&b, `<details><summary>trial %d: %s</summary>%s</details>`, t.ID, html.EscapeString(Line(t)), v.trialHTML(t))
 	}
+	for _, t := range v.baselines() {
+		fmt.Fprintf(&b, `<details><summary>%s: %s</summary>%s</details>`, html.EscapeString(v.title(t)), html.EscapeString(Line(t)), v.trialHTML(t))
+	}
 	b.WriteString("</body></html>\n")
 	return []byte(b.String()), nil
+}
+
+// pageHead begins a page of that title.
+func pageHead(title, more string) string {
+	title, more = html.EscapeString(title), html.EscapeString(more)
+	return fmt.Sprintf(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%s</title>
+<style>:root{color-scheme:light dark}body{font-family:sans-serif;max-width:1100px;margin:24px auto;padding:0 16px;background:%s;color:%s}%s</style></head>
+<body><h1 style="font-size:22px">%s <small style="opacity:.7">%s</small></h1>
+`, title, paper, black, nightPage, title, more)
 }
 
 // html is the study without the library: its first chart, its table, its costs

@@ -30,6 +30,8 @@ func (v View) parallel() chart {
 	if len(shown) < 2 {
 		return c
 	}
+	searched := len(shown)
+	shown = append(shown, v.baselines()...)
 	at := make([][]float64, len(shown)) // by trial and axis
 	add := func(a axis, factor float64, values []float64) {
 		c.Dims = append(c.Dims, a)
@@ -60,12 +62,12 @@ func (v View) parallel() chart {
 	if len(c.Dims) < 2 {
 		return c
 	}
-	front, _ := v.ranking()
+	front, _ := v.leaders()
 	onFront := series{Name: "Pareto front", Color: blue, Symbol: "none", Line: true}
 	others := series{Name: "dominated", Color: sky, Symbol: "none", Line: true}
 	other := series{Name: "measured otherwise", Color: purple, Symbol: "none", Line: true, Dashed: true}
 	infeasible := series{Name: "infeasible", Color: vermillion, Symbol: "none", Line: true, Dashed: true}
-	for i, t := range shown {
+	for i, t := range shown[:searched] {
 		to := &others
 		switch {
 		case t.State == trial.Infeasible:
@@ -83,6 +85,11 @@ func (v View) parallel() chart {
 		}
 	}
 	c.add(others, other, infeasible, onFront)
+	for i, t := range shown[searched:] {
+		s := v.baselineSeries(i, t)
+		s.Points = []point{{At: at[searched+i], Trial: t.ID}}
+		c.add(s)
+	}
 	return c
 }
 
@@ -101,7 +108,9 @@ func (v View) dims(shown trial.History) []trial.Metric {
 			}
 		}
 	}
-	maps.DeleteFunc(found, func(_ trial.Metric, differs bool) bool { return !differs })
+	maps.DeleteFunc(found, func(m trial.Metric, differs bool) bool {
+		return !differs || m == trial.TestAccuracy && len(numbers(valuesOf(shown, m))) < len(shown) // which would break the others' lines
+	})
 	var all []trial.Metric
 	for _, info := range trial.Ordered(maps.Keys(found)) {
 		all = append(all, info.Metric)

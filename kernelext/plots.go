@@ -11,7 +11,7 @@ import (
 // plots are the charts that there is something to see on.
 func (v View) plots() []chart {
 	var all []chart
-	for _, c := range []chart{v.tradeOff(), v.history(), v.hypervolume(), v.parallel(), v.effects(), v.curves(), v.timeline()} {
+	for _, c := range []chart{v.tradeOff(), v.history(), v.hypervolume(), v.parallel(), v.effects(), v.curves(), v.ranking().chart(), v.timeline()} {
 		if len(c.Series) > 0 {
 			all = append(all, c)
 		}
@@ -36,6 +36,14 @@ func (v View) tradeOffOf(some trial.History) chart {
 			xs, ys = append(xs, reach(x)...), append(ys, reach(y)...)
 		}
 	}
+	against := v.baselines()
+	for _, t := range against {
+		x, okX := t.Metrics[right]
+		y, okY := t.Metrics[up]
+		if okX && okY {
+			xs, ys = append(xs, reach(x)...), append(ys, reach(y)...)
+		}
+	}
 	c := chart{Name: "tradeoff", Title: fmt.Sprintf("%s: %s against %s", v.Name, words(up), words(right)), Note: v.summary(), view: v}
 	if len(shown) == 0 {
 		return c
@@ -45,7 +53,7 @@ func (v View) tradeOffOf(some trial.History) chart {
 	c.Y, fy = metricAxis(up, ys)
 	c.X.Name += v.how(right)
 	c.Y.Name += v.how(up)
-	front, best := v.ranking()
+	front, best := v.leaders()
 
 	onFront := series{Name: "Pareto front", Color: blue, Symbol: "circle", Size: 13, Line: len(v.Objective.Axes) == 2, Step: turn(right)}
 	others := series{Name: "dominated", Color: sky, Symbol: "circle", Size: 10}
@@ -97,7 +105,15 @@ func (v View) tradeOffOf(some trial.History) chart {
 			c.thin(s, marksMost)
 		}
 	}
-	c.add(onFront, others, infeasible, other, first, chosen)
+	marked := series{Name: "baseline", Color: black, Symbol: "diamond", Size: 15}
+	for _, t := range against {
+		x, okX := t.Metrics[right]
+		y, okY := t.Metrics[up]
+		if okX && okY {
+			marked.Points = append(marked.Points, point{X: x.Value * fx, Y: y.Value * fy, DX: spread(x) * fx, DY: spread(y) * fy, Label: v.shortName(t), Trial: t.ID})
+		}
+	}
+	c.add(onFront, others, infeasible, other, first, chosen, marked)
 	c.add(v.equalLines(c, up, right, fx, fy)...)
 	return c
 }
@@ -182,6 +198,13 @@ func (v View) history() chart {
 		c.thin(&without, marksMost)
 	}
 	c.add(so, each, without)
+	for i, t := range v.baselines() {
+		if t.Effectiveness != nil { // it has no place among the rounds: a line, so that each can be held against it
+			line := v.baselineSeries(i, t)
+			line.Points = []point{{X: c.X.Min, Y: *t.Effectiveness, Trial: t.ID}, {X: c.X.Max, Y: *t.Effectiveness, Trial: t.ID}}
+			c.add(line)
+		}
+	}
 	return c
 }
 
@@ -221,6 +244,17 @@ func (v View) curves() chart {
 				t.ID, e.Epoch, 100*e.Accuracy, 100*e.TrainAccuracy, e.Loss, e.Seconds)})
 		}
 		c.Series = append(c.Series, s)
+	}
+	for i, t := range v.baselines() {
+		s := v.baselineSeries(i, t)
+		for _, e := range t.Curve {
+			ys = append(ys, e.Accuracy)
+			epochs = max(epochs, e.Epoch)
+			s.Points = append(s.Points, point{X: float64(e.Epoch), Y: 100 * e.Accuracy, Trial: t.ID})
+		}
+		if len(shown) > 0 {
+			c.add(s)
+		}
 	}
 	if len(c.Series) > 0 {
 		c.Y, _ = metricAxis(trial.Accuracy, ys)

@@ -246,7 +246,11 @@ func Describe(e lemonade.Event) string {
 		}
 		return fmt.Sprintf("trial %d: answer %d is %s: %s", t.ID, len(t.Attempts), a.State, clip(firstLine(a.Reason), 160))
 	case lemonade.Progress:
-		text := fmt.Sprintf("trial %d: %s, %.0f %%", t.ID, e.Progress.Phase, 100*e.Progress.Done)
+		text := fmt.Sprintf("trial %d: ", t.ID)
+		if e.Progress.Rungs > 0 {
+			text += fmt.Sprintf("rung %d of %d, ", e.Progress.Rung, e.Progress.Rungs)
+		}
+		text += fmt.Sprintf("%s, %.0f %%", e.Progress.Phase, 100*e.Progress.Done)
 		if e.Progress.Epoch > 0 {
 			text += fmt.Sprintf(", epoch %d of %d", e.Progress.Epoch, e.Progress.Epochs)
 		}
@@ -260,6 +264,9 @@ func Describe(e lemonade.Event) string {
 			text += ", " + f
 		}
 		return text
+	case lemonade.Promoted:
+		last := t.Rungs[len(t.Rungs)-1]
+		return fmt.Sprintf("trial %d: goes on from %v, accuracy %s, to a longer training", t.ID, last, measured(trial.Accuracy, last.Metrics))
 	case lemonade.Ended:
 		return fmt.Sprintf("trial %d: %s", t.ID, Line(t))
 	}

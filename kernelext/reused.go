@@ -8,11 +8,21 @@ import (
 )
 
 // reusedMark stands behind the state of a trial whose training was taken over.
-func reusedMark(t trial.Trial) string {
-	if t.Reused == nil {
+func reusedMark(t trial.Trial) string { return reusedWord(t.Reused) }
+
+func reusedWord(from *trial.Source) string {
+	if from == nil {
 		return ""
 	}
 	return " (reused)"
+}
+
+// ownSeconds are the times of an evaluation, by phase: none where it was taken over.
+func ownSeconds(seconds map[string]float64, from *trial.Source) map[string]float64 {
+	if from != nil {
+		return nil
+	}
+	return seconds
 }
 
 // reusedFrom says where a training was taken over from, and what that saved: "reused
@@ -22,7 +32,10 @@ func reusedFrom(t trial.Trial) string {
 	if t.Reused == nil {
 		return ""
 	}
-	text := fmt.Sprintf("reused from study %s, trial %d: nothing was trained", t.Reused.Study, t.Reused.Trial)
+	text := fmt.Sprintf("reused from %s: nothing was trained", t.Reused)
+	if len(t.Rungs) > 0 {
+		text = fmt.Sprintf("its last training was reused from %s", t.Reused)
+	}
 	if saved := savedWords(trial.History{t}); saved != "" {
 		text += ", which saves " + saved
 	}
@@ -37,7 +50,7 @@ func savedWords(h trial.History) string {
 	if saved.Energy > 0 {
 		text = objective.Format(trial.TrainingEnergy, saved.Energy)
 		for _, t := range h {
-			if t.Reused != nil && guessed(trial.TrainingEnergy, t.Metrics) {
+			if guessed(trial.TrainingEnergy, t.Metrics) {
 				text = markGuess + text
 				break
 			}
@@ -55,10 +68,10 @@ func savedWords(h trial.History) string {
 // reusedItems are the line of the cost card on trainings that were taken over.
 func (v View) reusedItems() []item {
 	saved := v.Trials.Saved()
-	if saved.Trials == 0 {
+	if saved.Trainings == 0 {
 		return nil
 	}
-	it := item{name: "reused", value: fmt.Sprint(saved.Trials)}
+	it := item{name: "reused", value: fmt.Sprint(saved.Trainings)}
 	if words := savedWords(v.Trials); words != "" {
 		it.note = "saved " + words
 	}

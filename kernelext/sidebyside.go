@@ -4,14 +4,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
-	"strconv"
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
 func (c comparison) legend() string {
-	return "✓ the better value, and those within " + sameWithin() + " of it; changes are against trial " + strconv.Itoa(c.trials[0].ID) + c.view.mark("; on a copy of the data that is ", "")
+	return "✓ the better value, and those within " + sameWithin() + " of it; changes are against " + c.view.title(c.trials[0]) + c.view.mark("; on a copy of the data that is ", "")
 }
 
 // text is the comparison as plain text.
@@ -20,8 +19,8 @@ func (c comparison) text() string {
 	fmt.Fprintf(&b, "study %s on %s\n", c.view.Name, c.view.data())
 	head := []string{"", ""}
 	for _, t := range c.trials {
-		fmt.Fprintf(&b, "trial %d: %s\n", t.ID, c.about(t))
-		head = append(head, fmt.Sprintf("trial %d", t.ID), "", "")
+		fmt.Fprintf(&b, "%s: %s\n", c.view.title(t), c.about(t))
+		head = append(head, c.view.title(t), "", "")
 	}
 	table := [][]string{head}
 	for _, row := range c.rows() {
@@ -64,11 +63,19 @@ func (c comparison) programDiff(t trial.Trial) []diffLine {
 func (c comparison) programTitle(t trial.Trial) string {
 	switch {
 	case c.trials[0].Program == nil || t.Program == nil:
-		return fmt.Sprintf("the programs of trials %d and %d: one of them has none", c.trials[0].ID, t.ID)
+		return "the programs of " + c.both(t) + ": one of them has none"
 	case len(c.programDiff(t)) == 0:
-		return fmt.Sprintf("the programs of trials %d and %d are the same", c.trials[0].ID, t.ID)
+		return "the programs of " + c.both(t) + " are the same"
 	}
-	return fmt.Sprintf("from the program of trial %d (-) to that of trial %d (+)", c.trials[0].ID, t.ID)
+	return fmt.Sprintf("from the program of %s (-) to that of %s (+)", c.view.title(c.trials[0]), c.view.title(t))
+}
+
+// both names a trial beside the first one: "trials 4 and 6".
+func (c comparison) both(t trial.Trial) string {
+	if c.trials[0].ID > 0 && t.ID > 0 {
+		return fmt.Sprintf("trials %d and %d", c.trials[0].ID, t.ID)
+	}
+	return c.view.title(c.trials[0]) + " and " + c.view.title(t)
 }
 
 // html is the comparison in HTML.
@@ -77,8 +84,8 @@ func (c comparison) html() string {
 	b.WriteString(`<div style="font-size:13px;margin:8px 0">`)
 	b.WriteString(`<table style="border-collapse:collapse;font-size:12px;margin:8px 0"><tr><th></th>`)
 	for _, t := range c.trials {
-		fmt.Fprintf(&b, `<th colspan="3" style="text-align:left;vertical-align:top;padding:3px 8px;border-bottom:1px solid #999;max-width:260px">trial %d<br><small style="font-weight:normal">%s</small></th>`,
-			t.ID, html.EscapeString(clip(c.about(t), 400)))
+		fmt.Fprintf(&b, `<th colspan="3" style="text-align:left;vertical-align:top;padding:3px 8px;border-bottom:1px solid #999;max-width:260px">%s<br><small style="font-weight:normal">%s</small></th>`,
+			html.EscapeString(c.view.title(t)), html.EscapeString(clip(c.about(t), 400)))
 	}
 	b.WriteString(`</tr>`)
 	for _, row := range c.rows() {
@@ -109,13 +116,13 @@ func (c comparison) html() string {
 	}
 	b.WriteString(`<div style="display:flex;gap:16px;overflow:auto;max-height:720px;margin:12px 0">`)
 	for _, t := range c.trials {
-		fmt.Fprintf(&b, `<div style="flex:1 1 0;min-width:280px;max-width:560px"><b>trial %d</b>`, t.ID)
+		fmt.Fprintf(&b, `<div style="flex:1 1 0;min-width:280px;max-width:560px"><b>%s</b>`, html.EscapeString(c.view.title(t)))
 		if t.Program == nil || t.Program.Network == nil {
 			b.WriteString(`<div>no network</div></div>`)
 			continue
 		}
-		fmt.Fprintf(&b, `<img src="data:image/svg+xml;base64,%s" alt="drawing of the network of trial %d" style="width:100%%;height:auto"></div>`,
-			base64.StdEncoding.EncodeToString([]byte(drawNetwork(t.Program.Network))), t.ID)
+		fmt.Fprintf(&b, `<img src="data:image/svg+xml;base64,%s" alt="drawing of the network of %s" style="width:100%%;height:auto"></div>`,
+			base64.StdEncoding.EncodeToString([]byte(drawNetwork(t.Program.Network))), html.EscapeString(c.view.title(t)))
 	}
 	b.WriteString(`</div></div>`)
 	return b.String()

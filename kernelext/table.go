@@ -32,6 +32,9 @@ func (v View) columns() []column {
 		{name: "by", cell: func(t trial.Trial) string { return t.Proposer }},
 		{name: "effect.", right: true, cell: score},
 	}
+	if v.hasRungs() {
+		all = append(all, column{name: "rung", cell: reached})
+	}
 	add := func(name string, m trial.Metric) {
 		method := v.method(m)
 		all = append(all, column{name, true, func(t trial.Trial) string { return cell(t, m, method) }, m, method})
@@ -49,11 +52,14 @@ func (v View) columns() []column {
 		if t.Reason != "" {
 			return clip(firstLine(t.Reason), 70)
 		}
+		if all := chosen(t); all != "" { // of a template, on which no command is carried out
+			return clip(all, 120)
+		}
 		return codes(t)
 	}})
 }
 
-// others are the axes of the front and what is predicted for boards.
+// others are the axes of the front, what is predicted for boards, and what finals found.
 func (v View) others() []trial.Metric {
 	found := map[trial.Metric]bool{}
 	for _, m := range v.Objective.Axes {
@@ -61,7 +67,7 @@ func (v View) others() []trial.Metric {
 	}
 	for _, t := range v.Trials {
 		for m := range t.Metrics {
-			if _, board := m.Split(); board != "" {
+			if _, board := m.Split(); board != "" || m == trial.TestAccuracy {
 				found[m] = true
 			}
 		}
@@ -100,7 +106,7 @@ func (c column) hover(t trial.Trial) string {
 // marks returns what writes a trial's number with its marks: a member of the front
 // (*), the most effective (!), and measured otherwise than the study states (≠).
 func (v View) marks() func(trial.Trial) string {
-	front, best := v.ranking()
+	front, best := v.leaders()
 	sign := func(sign string, has bool) string {
 		if has {
 			return sign

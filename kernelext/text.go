@@ -21,6 +21,7 @@ func Text(v View) string {
 		}
 		b.WriteString(v.costLines())
 	}
+	b.WriteString(v.extrasText())
 	if text, before := v.lessons(); text != "" {
 		fmt.Fprintf(&b, "\nlessons, as rewritten before trial %d:\n  %s\n", before, indent(text, "  "))
 	}

@@ -49,17 +49,20 @@ func (v View) timeline() chart {
 	for i, t := range shown {
 		rows = append(rows, fmt.Sprint(t.ID))
 		row := float64(i + 1)
-		at, end := since(t.Started).Seconds(), since(t.Ended).Seconds()
-		for n, seconds := range stages(t, end-at) {
-			if seconds <= 0 {
-				continue
+		end := since(t.Ended).Seconds()
+		for _, s := range spells(t) {
+			at := since(s.from).Seconds()
+			for n, seconds := range stages(t.Runs > 0 && !s.reused, s.seconds, since(s.to).Seconds()-at) {
+				if seconds <= 0 {
+					continue
+				}
+				p := point{X: at * factor, X1: (at + seconds) * factor, Y: row, Trial: t.ID}
+				if spans[n].Name != "trained" { // whose bar stands for the trial
+					p.Trial, p.Tip = 0, html.EscapeString(fmt.Sprintf("trial %d, %s: %s", t.ID, spans[n].Name, lasting(seconds)))
+				}
+				spans[n].Points = append(spans[n].Points, p)
+				at += seconds
 			}
-			p := point{X: at * factor, X1: (at + seconds) * factor, Y: row, Trial: t.ID}
-			if spans[n].Name != "trained" { // whose bar stands for the trial
-				p.Trial, p.Tip = 0, html.EscapeString(fmt.Sprintf("trial %d, %s: %s", t.ID, spans[n].Name, lasting(seconds)))
-			}
-			spans[n].Points = append(spans[n].Points, p)
-			at += seconds
 		}
 		for i := range ends { // beside the bar, so that both are seen
 			if ends[i].Name == string(t.State) {
@@ -88,12 +91,8 @@ func endMarks() []series {
 // stages divides a trial's time into what was done: asked for, prepared (data,
 // compilation and idle power), trained, validated and profiled, which is what it
 // ended with; and the whole where it was evaluated and its times are not told.
-func stages(t trial.Trial, total float64) (all [6]float64) {
-	s := t.Seconds
-	if t.Reused != nil { // those are of the training that was taken over
-		s = nil
-	}
-	if t.Runs > 0 && len(s) == 0 {
+func stages(evaluated bool, s map[string]float64, total float64) (all [6]float64) {
+	if evaluated && len(s) == 0 {
 		all[5] = total
 		return all
 	}
@@ -109,7 +108,9 @@ func worked(h trial.History) func(time.Time) time.Duration {
 	type span struct{ from, to time.Time }
 	var spans []span
 	for _, t := range h {
-		spans = append(spans, span{t.Started, t.Ended})
+		for _, s := range spells(t) {
+			spans = append(spans, span{s.from, s.to})
+		}
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
 	return func(at time.Time) (d time.Duration) {

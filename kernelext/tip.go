@@ -46,7 +46,7 @@ func shortened(t trial.Trial) trial.Trial {
 // tip describes a trial on hover, in HTML. front is the one of the study.
 func (v View) tip(t trial.Trial, front []int) string {
 	var b strings.Builder
-	title := fmt.Sprintf("trial %d · %s · %s", t.ID, t.State, t.Proposer)
+	title := fmt.Sprintf("%s · %s · %s", v.title(t), t.State, t.Proposer)
 	if slices.Contains(front, t.ID) {
 		title += " · on the front"
 	}

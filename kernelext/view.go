@@ -18,8 +18,10 @@ type View struct {
 	Trials    trial.History
 	Objective objective.Objective
 
-	study  outliner // that Trials may be outlines of; nil where they are whole
-	ranked *ranking // may be nil
+	Extras    trial.Extras     // trainings outside the search
+	TestReads []trial.TestRead // accesses to the test split
+	study     outliner         // that Trials may be outlines of; nil where they are whole
+	ranked    *leaders         // may be nil
 }
 
 // Study is what [ViewOf] asks of a study; *lemonade.Study has it. A study that knows
@@ -31,12 +33,24 @@ type Study interface {
 	Objective() objective.Objective
 }
 
-// ViewOf returns the study as it is now.
+// ViewOf returns the study as it is now. A trial whose network had a final has its
+// test_accuracy too.
 func ViewOf(s Study) View {
-	v := View{Name: s.Name(), Data: s.Data(), Trials: outlines(s), Objective: s.Objective(), ranked: &ranking{}}
+	v := View{Name: s.Name(), Data: s.Data(), Trials: outlines(s), Objective: s.Objective(), ranked: &leaders{}}
 	v.study, _ = s.(outliner)
 	if known, ok := s.(interface{ Info() datasets.Info }); ok {
 		v.Info = known.Info()
+	}
+	if known, ok := s.(interface {
+		Extras() trial.Extras
+		TestReads() []trial.TestRead
+	}); ok {
+		v.Extras, v.TestReads = known.Extras(), known.TestReads()
+	}
+	if len(v.Extras) > 0 {
+		for i, t := range v.Trials {
+			v.Trials[i] = v.Extras.With(t)
+		}
 	}
 	return v
 }
@@ -82,7 +96,7 @@ func (v View) summary() string {
 		return "no trials yet"
 	}
 	text := strings.Join(parts, ", ")
-	front, best := v.ranking()
+	front, best := v.leaders()
 	if len(front) > 0 {
 		text += fmt.Sprintf(" · front of %d, hypervolume %.3f", len(front), v.Objective.Hypervolume(v.Trials))
 	}
@@ -157,6 +171,18 @@ func score(t trial.Trial) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.3f", *t.Effectiveness)
+}
+
+// chosen writes what a trial took of its template's choices: "width = 16, depth = 2".
+func chosen(t trial.Trial) string {
+	if t.Program == nil {
+		return ""
+	}
+	var all []string
+	for _, c := range t.Program.Choices {
+		all = append(all, c.String())
+	}
+	return strings.Join(all, ", ")
 }
 
 // codes writes a trial's commands: "ACL AMK".

@@ -33,6 +33,10 @@
 // which needs no language model, proposes in that round. A failure never ends a
 // study. [Study.Try] makes a trial of a program that a person wrote.
 //
+// With [Options].Rungs a network is trained briefly first and for longer only where
+// it is among the better ones: see [Rungs]. A trial that waits for that, perhaps in
+// vain, is pruned.
+//
 // Nothing is trained twice. Within a study a network that is known is refused as a
 // duplicate; across the studies of a folder the training with the same trial key is
 // taken over, its measured figures only where they were obtained under the same

@@ -14,7 +14,8 @@ const (
 	Asking    Kind = "asking"    // Trial, Text: the proposer that is being asked
 	Answered  Kind = "answered"  // Trial: its last attempt has an outcome
 	Progress  Kind = "progress"  // Trial, Progress: the worker's
-	Ended     Kind = "ended"     // Trial: final
+	Ended     Kind = "ended"     // Trial: final, but for one that is promoted later
+	Promoted  Kind = "promoted"  // Trial: about to be trained at its next rung, and to end again
 )
 
 // Event tells what a running study does.

@@ -110,11 +110,14 @@ func (f *follower) compare(before, t trial.Trial) {
 		then.Attempts = t.Attempts[:n]
 		f.tell(Event{Kind: Answered, Trial: then})
 	}
+	if t.State == trial.Running && len(t.Rungs) > 0 && (before.State != trial.Running || len(before.Rungs) < len(t.Rungs)) {
+		f.tell(Event{Kind: Promoted, Trial: t})
+	}
 	asked := before.ID == 0 || len(before.Attempts) < len(t.Attempts)
 	switch {
 	case t.State == trial.Waiting && asked:
 		f.tell(Event{Kind: Asking, Trial: t, Text: t.Proposer})
-	case t.State.Done() && (before.ID == 0 || !before.State.Done()):
+	case t.State.Done() && (before.ID == 0 || !before.State.Done() || len(before.Rungs) < len(t.Rungs)):
 		f.tell(Event{Kind: Ended, Trial: t})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/expert"
 	"github.com/lemo-nade/lemonade/lemonade/home"
@@ -27,15 +28,17 @@ import (
 type Options struct {
 	Data         string                   // a name of [datasets.Names], or a spec such as folder:PATH; needed to create a study
 	Partial      bool                     // take a copy of Data that has fewer samples than were published, and mark the study
-	Proposer     string                   // "rulebook" (default), "random" or "openai"
+	Proposer     string                   // a name of [propose.Names]; default "rulebook"
 	Prefer       string                   // a preset of [objective.Presets], or "none" where Wants are all; default "balanced"
 	Wants        []objective.Want         // win over the preset, metric by metric
 	Limits       map[trial.Metric]float64 // hard limits, in each metric's unit
 	TrainSamples int                      // drawn stratified from the training split; default all
 	Epochs       int                      // per trial; default 10
+	Rungs        Rungs                    // shorter trainings first; default none
 	Seed         int64                    // default 1
 	Axes         []trial.Metric           // of the Pareto front; default [objective.DefaultAxes]
 	Recipe       string                   // "free" (default): programs choose theirs; "fixed": all are trained with that of [arch.RecipeFor]
+	Template     string                   // a name of [Templates], or the path of a program with choices, whose text is stored: it is all that is proposed; default none
 	Rules        string                   // path of a rule book, whose text is stored; default the built-in one
 	Without      []Part                   // parts of the method that are switched off, to measure what they are worth
 	Replay       string                   // study whose proposals and measurements are replayed; of proposer "replay" alone
@@ -61,10 +64,12 @@ const (
 	Repair   Part = "repair"   // without: one answer a round
 	Lessons  Part = "lessons"  // without: no note of lessons is kept
 	Niches   Part = "niches"   // without: no complexity is asked for
+	Learning Part = "learning" // without: the rule book makes no forecast of what was measured
+	Halving  Part = "rungs"    // without: every network is trained in full at once
 )
 
 // Parts lists the parts of the method that can be switched off.
-var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches}
+var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning, Halving}
 
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {
@@ -78,10 +83,13 @@ type settings struct {
 	Limits       limits           `json:"limits,omitempty"`
 	TrainSamples int              `json:"train_samples"`
 	Epochs       int              `json:"epochs"`
+	Rungs        *Rungs           `json:"rungs,omitempty"`  // nil where every network is trained in full at once
+	Ladder       []budget         `json:"ladder,omitempty"` // what the rungs come to, the shortest first
 	Seed         int64            `json:"seed"`
 	Axes         []trial.Metric   `json:"axes,omitempty"`
 	Recipe       string           `json:"recipe,omitempty"`
-	Rules        string           `json:"rules,omitempty"` // text of the rule book; "" is the built-in one
+	Template     string           `json:"template,omitempty"` // text; "" where programs are free
+	Rules        string           `json:"rules,omitempty"`    // text of the rule book; "" is the built-in one
 	Without      []Part           `json:"without,omitempty"`
 	Replay       string           `json:"replay,omitempty"`
 	Lag          int              `json:"lag,omitempty"`
@@ -135,6 +143,8 @@ func (o Options) settings() (settings, error) {
 	}
 	if s.Epochs < 1 || s.Epochs > 10_000 {
 		fault("epochs: %d is not between 1 and 10000", s.Epochs)
+	} else if info, err := datasets.Lookup(s.Data); err == nil {
+		faults = append(faults, s.chooseRungs(o.Rungs, info))
 	}
 	if s.Recipe != freeRecipe && s.Recipe != fixedRecipe {
 		fault("recipe: %q is neither %s nor %s", s.Recipe, freeRecipe, fixedRecipe)
@@ -147,7 +157,7 @@ func (o Options) settings() (settings, error) {
 	if _, err := s.objective(); err != nil {
 		faults = append(faults, err)
 	}
-	faults = append(faults, s.readRules(o.Rules), s.chooseModel(o))
+	faults = append(faults, s.readTemplate(o.Template), s.readRules(o.Rules), s.chooseModel(o))
 	faults = append(faults, s.chooseMeasure(o.Measure)...)
 	return s, errors.Join(faults...)
 }
@@ -173,6 +183,55 @@ func (s *settings) readRules(path string) error {
 	}
 	s.Rules = string(text)
 	return nil
+}
+
+// templates are those that are built in.
+var templates = map[string]string{"nasbench201": arch.NASBench201}
+
+// Templates lists the templates that are built in, by the names that
+// [Options].Template takes.
+func Templates() []string { return slices.Sorted(maps.Keys(templates)) }
+
+// readTemplate stores the text of the template, so that the study does not change
+// with the file. For data that is known it must run.
+func (s *settings) readTemplate(name string) error {
+	if name == "" {
+		return nil
+	}
+	text, ok := templates[name]
+	if !ok {
+		read, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("template: %w; it is a file, or a name of %s", err, strings.Join(Templates(), ", "))
+		}
+		text = string(read)
+	}
+	s.Template = text
+	info, err := datasets.Lookup(s.Data)
+	if err != nil {
+		return nil //nolint:nilerr // told of the data
+	}
+	p, err := arch.Parse(text, inputOf(info), len(info.ClassNames))
+	switch {
+	case err != nil:
+		return fmt.Errorf("template %s: %w", name, err)
+	case len(p.Choices) == 0:
+		return fmt.Errorf(`template %s: it leaves nothing to choose: call choice("width", [16, 32]) where something is open`, name)
+	}
+	return nil
+}
+
+// templateName names a template's text: it is not the file that it came from.
+func templateName(text string) string {
+	for name, known := range templates {
+		if text == known {
+			return name
+		}
+	}
+	if text == "" {
+		return "none"
+	}
+	return "another text"
 }
 
 // chooseModel stores which language model is asked, and decides on the lag.
@@ -256,6 +315,7 @@ func (s settings) reopen(o Options) error {
 	check("limits", len(o.Limits) > 0, maps.Equal(o.Limits, s.Limits), s.Limits, o.Limits)
 	check("train samples", o.TrainSamples != 0, o.TrainSamples == s.TrainSamples, s.TrainSamples, o.TrainSamples)
 	check("epochs", o.Epochs != 0, o.Epochs == s.Epochs, s.Epochs, o.Epochs)
+	check("rungs", o.Rungs != (Rungs{}) && !s.without(Halving), o.Rungs.complete() == s.rungs(), s.rungs(), o.Rungs)
 	check("seed", o.Seed != 0, o.Seed == s.Seed, s.Seed, o.Seed)
 	check("axes", len(o.Axes) > 0, slices.Equal(o.Axes, s.Axes), s.Axes, o.Axes)
 	check("recipe", o.Recipe != "", o.Recipe == s.Recipe, s.Recipe, o.Recipe)
@@ -270,6 +330,13 @@ func (s settings) reopen(o Options) error {
 	}
 	if err := s.reopenMeasure(o.Measure, check); err != nil {
 		faults = append(faults, err)
+	}
+	if o.Template != "" {
+		given := settings{}
+		if err := given.readTemplate(o.Template); err != nil {
+			faults = append(faults, err)
+		}
+		check("template", true, given.Template == s.Template, templateName(s.Template), o.Template)
 	}
 	if o.Rules != "" {
 		given := settings{}

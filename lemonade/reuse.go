@@ -22,13 +22,9 @@ import (
 // could be profiled, but what its training takes would stay unknown.
 //
 // Two processes that have the same network at the same time both train it.
-func (r *runner) reuse(ctx context.Context, job trial.Job) (trial.Result, *trial.Source, error) {
+func (r *runner) reuse(ctx context.Context, job trial.Job, key string) (trial.Result, *trial.Source, error) {
 	if r.options.NoReuse || r.settings.Replay != "" {
 		return trial.Result{}, nil, nil
-	}
-	key, err := trial.Key(job, r.engine)
-	if err != nil {
-		return trial.Result{}, nil, err
 	}
 	here := r.conditions(job)
 	study, found, ok, err := r.store.Find(ctx, key, here)
@@ -44,7 +40,9 @@ func (r *runner) reuse(ctx context.Context, job trial.Job) (trial.Result, *trial
 		result.Seconds, result.Forecast = found.Seconds, found.Forecast
 	}
 	for name, m := range found.Metrics {
-		if info, _ := name.Info(); !info.Static && (holds || name.Follows()) {
+		info, _ := name.Info()
+		wanted := holds && (!job.Budget.NoProfile || ofTraining(name)) || name.Follows()
+		if !info.Static && wanted {
 			result.Metrics[name] = m
 		}
 	}
@@ -52,6 +50,12 @@ func (r *runner) reuse(ctx context.Context, job trial.Job) (trial.Result, *trial
 		err = keepToo(found.Weights, job.Weights)
 	}
 	return result, &trial.Source{Study: study, Trial: found.ID}, err
+}
+
+// ofTraining reports whether a metric is measured while a network is trained, and not
+// when it is profiled.
+func ofTraining(m trial.Metric) bool {
+	return slices.Contains([]trial.Metric{trial.TrainingEnergy, trial.CO2e, trial.TrainingTime}, m)
 }
 
 // conditions are those that a job is measured under here.

@@ -2,6 +2,7 @@ package lemonade_test
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -29,8 +30,12 @@ func (m *machine) Describe() evaluate.Description { return m.about }
 func (m *machine) Evaluate(_ context.Context, job trial.Job, _ func(trial.Progress)) (trial.Result, error) {
 	m.jobs++
 	r := recordtest.Result(rand.New(rand.NewPCG(uint64(m.jobs), 1)), job.Network.Costs())
-	recordtest.Weights(job.Weights)
-	return r, nil
+	if job.Budget.NoProfile {
+		maps.DeleteFunc(r.Metrics, func(m trial.Metric, _ trial.Measurement) bool {
+			return !m.Follows() && m != trial.TrainingEnergy && m != trial.CO2e && m != trial.TrainingTime
+		})
+	}
+	return r, recordtest.Weights(job.Weights)
 }
 
 var thisMachine = evaluate.Description{Engine: "none", Precision: "float32", Machine: "an EPYC, 2 threads", Device: "cpu", Meter: trial.MethodEstimate, Backend: "xla:/somewhere/plugin.so"}
@@ -108,7 +113,7 @@ func TestReuse(t *testing.T) {
 				}
 				return
 			}
-			if saved.Trials != 3 {
+			if saved.Trainings != 3 {
 				t.Errorf("saved %+v, want 3 trainings", saved)
 			}
 			// What two studies keep is there until both have let it go.
@@ -144,5 +149,70 @@ func TestReuseSpendsNothing(t *testing.T) {
 	}
 	if n := len(b.Trials()); n != 4 { // the fourth is the first one that it trains
 		t.Errorf("%d trials, want 4", n)
+	}
+}
+
+// TestReuseInRungs takes every training of a network over, and that of a whole one also
+// where it was no rung.
+func TestReuseInRungs(t *testing.T) {
+	o := quick
+	o.Dir, o.Epochs = t.TempDir(), 4
+	whole := &machine{about: thisMachine}
+	o.Evaluator = whole
+	run(t, open(t, "whole", o), 1, nil)
+
+	o.Rungs = lemonade.Rungs{Count: 2}
+	first := &machine{about: thisMachine}
+	o.Evaluator = first
+	a := open(t, "a", o)
+	run(t, a, 4, nil)
+	if r := a.Trials()[0].Rungs; len(r) != 2 || r[0].Reused != nil || r[1].Reused == nil || r[1].Reused.Study != "whole" {
+		t.Errorf("the first network goes through all rungs, and its whole training is there: %+v", r)
+	}
+	trainings := 0
+	for _, x := range a.Trials() {
+		trainings += len(x.Rungs)
+	}
+	if saved := a.Report().Saved.Trainings; first.jobs != trainings-1 || saved != 1 {
+		t.Errorf("%d of %d trainings, saved %d, want one saved", first.jobs, trainings, saved)
+	}
+
+	again := &machine{about: thisMachine}
+	o.Evaluator = again
+	b := open(t, "b", o)
+	run(t, b, 4, nil)
+	if saved := b.Report().Saved.Trainings; again.jobs != 0 || saved != trainings {
+		t.Errorf("%d trainings, saved %d, want none and %d", again.jobs, saved, trainings)
+	}
+	ignored := cmpopts.IgnoreFields(trial.Rung{}, "Reused", "Started", "Ended")
+	for i, x := range a.Trials() {
+		if diff := cmp.Diff(x.Rungs, b.Trials()[i].Rungs, ignored); diff != "" {
+			t.Errorf("trial %d (-want +got):\n%s", x.ID, diff)
+		}
+	}
+}
+
+// TestReuseOfBaselines trains a baseline once for all studies.
+func TestReuseOfBaselines(t *testing.T) {
+	o := quick
+	o.Dir = t.TempDir()
+	first, again := &machine{about: thisMachine}, &machine{about: thisMachine}
+	o.Evaluator = first
+	a := open(t, "a", o)
+	want, err := a.Baselines(t.Context(), lemonade.BaselineOptions{Names: []string{"cnn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Evaluator = again
+	b := open(t, "b", o)
+	got, err := b.Baselines(t.Context(), lemonade.BaselineOptions{Names: []string{"cnn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.jobs != 1 || again.jobs != 0 || len(got) != 1 || got[0].Reused == nil || got[0].Reused.Study != "a" || got[0].Reused.Trial != want[0].ID {
+		t.Errorf("%d and %d trainings; %+v", first.jobs, again.jobs, got)
+	}
+	if diff := cmp.Diff(want[0].Metrics, got[0].Metrics); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -63,6 +63,9 @@ func (r *runner) round(id int) *round {
 	past := r.past()
 	seen := max(0, id-1-r.settings.Lag)
 	d := &round{runner: r, history: past[:min(seen, len(past))], objective: r.objective}
+	if before := r.current(id - 1); r.settings.Lag > 0 && len(before.Rungs) > 0 { // prepared anew, it knows no more than it did
+		d.history = d.history.Before(before.Rungs[0].Step)
+	}
 	d.Trial = r.current(id)
 	d.ID = id
 	return d
@@ -124,15 +127,11 @@ const learned = 3
 // next then: changed a little at a time, a network that does not learn was seen to
 // keep a search at the bottom for all its rounds.
 func (d *round) badStart() bool {
-	if d.fallback == nil || d.settings.Model == "" {
-		return false
-	}
-	complete := d.history.Complete()
-	if len(complete) == 0 {
+	if d.fallback == nil || d.settings.Model == "" || len(d.history.Complete()) == 0 {
 		return false
 	}
 	chance := 1 / float64(len(d.info.ClassNames))
-	return !slices.ContainsFunc(complete, func(t trial.Trial) bool {
+	return !slices.ContainsFunc(d.history.Measured(), func(t trial.Trial) bool {
 		return t.Metrics[trial.Accuracy].Value >= learned*chance
 	}) && !slices.ContainsFunc(d.history, func(t trial.Trial) bool {
 		return t.Parent == 0 && t.Proposer == d.fallback.Name()
@@ -290,6 +289,12 @@ func (d *round) answered(ctx context.Context, p propose.Proposer, turn int, prop
 	}
 	d.Attempts = append(d.Attempts, a)
 	if a.State == trial.Complete {
+		switch {
+		case proposal.Parent > 0:
+			d.Parent = proposal.Parent
+		case proposal.Parent < 0:
+			d.Parent = 0
+		}
 		if err := d.accept(a.Proposer, program); err != nil {
 			return false, err
 		}
@@ -332,8 +337,8 @@ func (d *round) request(turn int) propose.Request {
 			Data: datasets.Short(d.info.Name), Title: d.info.Title, Input: inputOf(d.info), Classes: len(d.info.ClassNames), ClassNames: d.info.ClassNames,
 			TrainSamples: d.settings.TrainSamples, Epochs: d.settings.Epochs,
 		},
-		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Recipe: d.recipe(),
-		Commands: d.Commands, Niche: d.Niche, History: d.history, Attempts: d.Attempts,
+		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Template: d.settings.Template, Recipe: d.recipe(),
+		Commands: d.Commands, Niche: d.Niche, History: d.history, Attempts: d.Attempts, NoLearning: d.settings.without(Learning),
 		Known: func(p *arch.Program) (int, bool) {
 			id := d.known(p)
 			return id, id > 0

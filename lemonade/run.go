@@ -26,6 +26,9 @@ type RunOptions struct {
 //	measure a worker process trains the network and measures it
 //	score   the objective weighs the measurements; all is recorded
 //
+// In a study of rungs a network is trained briefly first, and a round of the loop is
+// the promotion of one whenever one is due: see [Rungs].
+//
 // With a lag of 1 the next round is prepared while a network is trained, on what
 // was known before that training.
 //
@@ -44,13 +47,9 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 	defer r.ahead.wait()
 	defer cancel()
 	for !r.finished() {
-		id := r.undone()
-		t, err := r.prepared(ctx, id)
+		t, err := r.next(ctx)
 		if err != nil {
 			return err
-		}
-		if r.settings.Lag > 0 && id < o.Trials {
-			r.prepareAhead(ctx, id+1)
 		}
 		if t.State == trial.Running {
 			if err := r.measure(ctx, &t); err != nil {
@@ -61,7 +60,27 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 			return err
 		}
 	}
-	return nil
+	return r.settle(ctx)
+}
+
+// next returns the trial to go on with: one on its way to the next rung, else one
+// that is to be promoted, else one of a new network.
+func (r *runner) next(ctx context.Context) (trial.Trial, error) {
+	t, ok := r.climbing()
+	if !ok {
+		t, ok = r.due()
+	}
+	if ok {
+		t.State, t.Reason, t.Ended = trial.Running, "", time.Time{}
+		r.emit(Event{Kind: Promoted, Trial: t})
+		return t, nil
+	}
+	id := r.undone()
+	t, err := r.prepared(ctx, id)
+	if err == nil && r.settings.Lag > 0 && id < r.run.Trials {
+		r.prepareAhead(ctx, id+1)
+	}
+	return t, err
 }
 
 // measure trains the network in a worker. The record says so before it begins,
@@ -70,24 +89,39 @@ func (s *Study) Run(ctx context.Context, o RunOptions) error {
 // A network that a study of the folder has trained already is not trained again: see
 // [Options].NoReuse.
 func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
-	job := r.job(t.Program)
-	job.Weights = r.weightsFile(t.ID)
-	result, from, err := r.reuse(ctx, job)
+	job := r.jobAt(t.Program, len(t.Rungs)+1)
+	key, err := trial.Key(job, r.engine)
 	if err != nil {
 		return err
 	}
-	if t.Reused = from; from != nil {
+	if r.top(*t) {
+		job.Weights = r.weightsFile(t.ID)
+	}
+	_, job.Budget.NoProfile = t.LastRung()
+	began := time.Now()
+	result, from, err := r.reuse(ctx, job, key)
+	if err != nil {
+		return err
+	}
+	if from != nil {
 		r.emit(Event{Kind: Note, Trial: *t, Text: fmt.Sprintf("trial %d: its network was trained before, in %s, and is not trained again", t.ID, from)})
-	} else {
-		if result, err = r.train(ctx, t, job); err != nil {
-			return err // the trial stays Running: the next run takes it up again
-		}
+	} else if result, err = r.train(ctx, t, job); err != nil {
+		return err // the trial stays Running: the next run takes it up again
 	}
 	conditions := r.conditions(job)
+	t.Reused = from
 	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
 	t.Conditions = &conditions
-	t.Metrics = maps.Clone(t.Metrics) // others may be looking
-	maps.Copy(t.Metrics, result.Metrics)
+	if len(r.settings.Ladder) > 0 {
+		r.climbed(t, job, key, began, result)
+		t.Rungs[len(t.Rungs)-1].Reused = from
+	} else {
+		t.Metrics = maps.Clone(t.Metrics) // others may be looking
+		maps.Copy(t.Metrics, result.Metrics)
+	}
+	if job.Weights == "" {
+		return nil
+	}
 	switch _, err := os.Stat(job.Weights); {
 	case t.State != trial.Complete:
 		_ = os.Remove(job.Weights) // there are some where it failed after the training
@@ -109,6 +143,9 @@ func (r *runner) train(ctx context.Context, t *trial.Trial, job trial.Job) (tria
 			profiling = true
 			r.ahead.quiet.Lock()
 		}
+		if rungs := len(r.settings.Ladder); rungs > 0 {
+			p.Rung, p.Rungs = len(t.Rungs)+1, rungs
+		}
 		r.emit(Event{Kind: Progress, Trial: *t, Progress: &p})
 	})
 	if profiling {
@@ -120,8 +157,13 @@ func (r *runner) train(ctx context.Context, t *trial.Trial, job trial.Job) (tria
 // score weighs what was measured and ends the trial.
 func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 	t.Ended = time.Now()
-	if t.State == trial.Complete {
-		if r.fix(t.Metrics) { // the first measured trial fixes the anchors, for good
+	rungs := len(t.Rungs)
+	switch {
+	case t.State != trial.Complete:
+	case rungs < len(r.settings.Ladder):
+		r.rest(t)
+	default:
+		if r.fix(t.Metrics) { // the first trial that was trained in full fixes the anchors, for good
 			if err := r.store.SetState(context.WithoutCancel(ctx), r.name, []byte(asJSON(r.objective))); err != nil {
 				return err
 			}
@@ -129,12 +171,18 @@ func (r *runner) score(ctx context.Context, t *trial.Trial) error {
 		if reason := r.objective.Infeasible(t.Metrics); reason != "" {
 			t.State, t.Reason = trial.Infeasible, reason
 		}
+		if rungs > 0 {
+			t.Rungs[rungs-1].State, t.Rungs[rungs-1].Reason = t.State, t.Reason
+		}
 		if e, ok := r.objective.Score(t.Metrics); ok {
 			t.Effectiveness = &e
 		}
 	}
 	if err := r.save(ctx, *t); err != nil {
 		return err
+	}
+	if t.State == trial.Running { // goes through to the next rung
+		return nil
 	}
 	r.emit(Event{Kind: Ended, Trial: *t})
 	return r.keepFront(ctx)

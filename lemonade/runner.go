@@ -37,7 +37,9 @@ type runner struct {
 	data      trial.Data
 	seen      objective.Ledger // of what rounds know
 	ended     objective.Ledger // of what has ended
+	whole     string           // fingerprint of all training samples
 	ahead     ahead
+	ranked    map[int]ranking // by rung
 	telling   sync.Mutex
 	word      word
 	closers   []func() error
@@ -111,7 +113,7 @@ func (r *runner) useData(ctx context.Context) error {
 	if len(s.info.ClassNames) == 0 { // its data was away when it was opened
 		s.info = ref.Info
 	}
-	r.data.Dir = ref.Dir
+	r.data.Dir, r.whole = ref.Dir, datasets.Fingerprint(ref, 0)
 	return nil
 }
 
@@ -138,13 +140,14 @@ func (r *runner) useProposer(ctx context.Context) (err error) {
 
 // useEvaluator sets up what trains and measures.
 func (r *runner) useEvaluator(ctx context.Context) error {
-	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter})
+	other := r.options.Evaluator // programs are parsed here all the same
+	local, err := r.openLocal(ctx, evaluate.Options{Meter: r.settings.account().Meter, ParseOnly: other != nil})
 	if err != nil {
 		return err
 	}
 	r.evaluator = local
-	if r.options.Evaluator != nil {
-		r.evaluator = r.options.Evaluator
+	if other != nil {
+		r.evaluator = other
 	}
 	about := r.evaluator.Describe()
 	if err := r.checkMeter(about); err != nil {
@@ -222,7 +225,7 @@ func (r *runner) finished() bool {
 	if r.current(len(trials)+1).ID > 0 {
 		return false // the interrupted trial comes first
 	}
-	if len(trials) >= r.run.Trials {
+	if _, due := r.due(); len(trials) >= r.run.Trials && !due {
 		return true
 	}
 	if r.run.Stop.Time > 0 && time.Since(r.began) >= r.run.Stop.Time {
@@ -231,8 +234,8 @@ func (r *runner) finished() bool {
 	if r.run.Stop.Energy > 0 {
 		kWh := 0.0
 		for i := range trials {
-			if trials[i].Reused == nil {
-				kWh += trials[i].Metrics[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
+			for _, used := range trials[i].Own() {
+				kWh += used[trial.TrainingEnergy].Value // an unknown energy cannot count against the budget
 			}
 		}
 		if kWh >= r.run.Stop.Energy {
@@ -279,12 +282,8 @@ func (r *runner) known(p *arch.Program) int {
 	return r.keys[key]
 }
 
-func (r *runner) job(p *arch.Program) trial.Job {
-	return trial.Job{
-		Network: p.Network, Recipe: p.Recipe, Data: r.data, Seed: r.settings.Seed, Precision: r.precision,
-		Budget: trial.Budget{Epochs: r.settings.Epochs, Profile: r.settings.Profile, Limits: r.stops()}, Account: r.settings.account(),
-	}
-}
+// job is the first training of a program.
+func (r *runner) job(p *arch.Program) trial.Job { return r.jobAt(p, 1) }
 
 // roundTimeout is how long the turns of one proposer may take in a round.
 func (r *runner) roundTimeout() time.Duration {
@@ -322,5 +321,9 @@ func (r *runner) keepFront(ctx context.Context) error {
 }
 
 func (r *runner) weightsFile(id int) string {
-	return filepath.Join(r.dir, "weights", r.name, fmt.Sprintf("%d.safetensors", id))
+	return r.weightsOf(fmt.Sprint(id))
+}
+
+func (r *runner) weightsOf(training string) string {
+	return filepath.Join(r.dir, "weights", r.name, training+".safetensors")
 }

@@ -37,6 +37,8 @@ type Study struct {
 	running   bool           // by this value
 	settled   int            // how many trials, from the first, have ended: those are replaced, never written to
 	keys      map[string]int // the first trial of each trial key
+	extras    trial.Extras
+	reads     []trial.TestRead
 }
 
 // detail is how much of each trial is held in memory: all of it of a study that is
@@ -180,6 +182,12 @@ func (s *Study) create(ctx context.Context) (err error) {
 			return fmt.Errorf("study %q: train samples: %d is not between 1 and the %d that are left for training here (0 takes all)", s.name, s.settings.TrainSamples, most)
 		}
 		s.settings.Info, s.settings.Fingerprint = &ref.Info, datasets.Fingerprint(ref, s.settings.TrainSamples)
+		if s.settings.Ladder, err = s.settings.rungs().ladder(s.settings.Epochs, s.settings.TrainSamples, ref.Info); err != nil {
+			return fmt.Errorf("study %q: %w", s.name, err) // likewise
+		}
+		for i, b := range s.settings.Ladder {
+			s.settings.Ladder[i].Fingerprint = datasets.Fingerprint(ref, b.Samples)
+		}
 	}
 	if err := s.describe(); err != nil {
 		return err
@@ -235,6 +243,13 @@ func (s *Study) Name() string { return s.name }
 // Data is the name of its data set.
 func (s *Study) Data() string { return s.settings.Data }
 
+// Seed is what its weights, orders and proposals are drawn from.
+func (s *Study) Seed() int64 { return s.settings.Seed }
+
+// Fingerprint names the samples that its networks are trained and validated on, as
+// [datasets.Fingerprint] does.
+func (s *Study) Fingerprint() string { return s.settings.Fingerprint }
+
 // Proposer is who proposes its networks.
 func (s *Study) Proposer() string { return s.settings.Proposer }
 
@@ -282,10 +297,10 @@ func (s *Study) refresh(ctx context.Context, least detail) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.objective = o
 	s.keep(trials, held)
-	return nil
+	s.mu.Unlock()
+	return s.readExtras(ctx)
 }
 
 // keep takes trials as they were read. The caller holds mu.
@@ -370,14 +385,21 @@ func (s *Study) set(t trial.Trial) {
 	for s.settled < len(s.trials) && s.trials[s.settled].State.Done() {
 		s.settled++
 	}
-	if id, ok := s.keys[t.Key]; t.Key != "" && (!ok || t.ID < id) {
-		s.keys[t.Key] = t.ID
+	s.know(t.Key, t.ID)
+	if len(t.Rungs) > 0 { // a program is known by its first training
+		s.know(t.Rungs[0].Key, t.ID)
 	}
 	if s.running && s.held == whole && len(s.trials) > wholeMost { // it has become large
 		s.held, s.trials = programs, slices.Clone(s.trials)
 		for i := range s.trials[:s.settled] {
 			s.trials[i] = s.trials[i].Outline(true)
 		}
+	}
+}
+
+func (s *Study) know(key string, id int) {
+	if known, ok := s.keys[key]; key != "" && (!ok || id < known) {
+		s.keys[key] = id
 	}
 }
 

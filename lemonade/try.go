@@ -41,10 +41,15 @@ func (s *Study) Try(ctx context.Context, source string, on func(Event)) (trial.T
 	if err != nil || t.State.Done() {
 		return t, err
 	}
-	if err := r.measure(ctx, &t); err != nil {
-		return t, err
+	for !t.State.Done() { // through all rungs, where the study has some
+		if err := r.measure(ctx, &t); err != nil {
+			return t, err
+		}
+		if err := r.score(ctx, &t); err != nil {
+			return t, err
+		}
 	}
-	return t, r.score(ctx, &t)
+	return t, nil
 }
 
 // byHand begins the trial of a program, or returns the one that it was already.

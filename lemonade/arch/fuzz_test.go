@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // FuzzParse feeds programs to Parse: it must not panic, errors must name a
@@ -25,6 +27,9 @@ func FuzzParse(f *testing.F) {
 			f.Add(rest)
 		}
 	}
+	f.Add(fenced)
+	f.Add(fenced + "choices = {\"depth\": 3, \"width9\": 8}\n")
+	f.Add(NASBench201)
 	f.Fuzz(func(t *testing.T, source string) {
 		if len(source) > 4096 || strings.Contains(source, "000000") {
 			return // memory is the caller's business
@@ -43,6 +48,9 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		if len(p.Choices) > 0 {
+			checkChoices(t, p, input)
+		}
 		printed := Print(p.Network, p.Recipe)
 		again, err := Parse(printed, input, 10)
 		if err != nil {
@@ -52,6 +60,70 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("printing changed the program:\n%s", printed)
 		}
 	})
+}
+
+// checkChoices chooses what was taken, and then the last option of each: the same
+// program, and one that takes them or does not run.
+func checkChoices(t *testing.T, p *Program, input Input) {
+	same, err := Choose(p.Source, p.Taken())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, p.Source)
+	}
+	again, err := Parse(same, input, p.Network.Classes)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, same)
+	}
+	if d := cmp.Diff(p.Choices, again.Choices); d != "" || p.Network.Hash() != again.Network.Hash() || p.Recipe != again.Recipe {
+		t.Fatalf("the same choices are another program: %s\n%s", d, same)
+	}
+	last := map[string]string{}
+	for _, c := range p.Choices {
+		last[c.Name] = c.Options[len(c.Options)-1]
+	}
+	other, err := Choose(same, last)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, same)
+	}
+	if again, err = Parse(other, input, p.Network.Classes); err != nil {
+		return
+	}
+	for _, c := range again.Choices {
+		if want, ok := last[c.Name]; ok && c.Value() != want {
+			t.Errorf("%s is %s, not %s\n%s", c.Name, c.Value(), want, other)
+		}
+	}
+}
+
+// FuzzChoose feeds texts and values to Choose: the statement that it writes is the
+// one that it finds.
+func FuzzChoose(f *testing.F) {
+	f.Add(fenced, "depth", "2")
+	f.Add(NASBench201, "edge0", `"none"`)
+	f.Add("ü = 1; choices = {\r\n}\r\ny = '''\r'''", "a\n\"", "-1e-7")
+	f.Add("choices = (1,\n2)[0] # x", "a", `'\u00e9'`)
+	f.Fuzz(func(t *testing.T, source, name, value string) {
+		taken := map[string]string{name: value}
+		text, err := Choose(source, taken)
+		if err != nil {
+			return
+		}
+		again, err := Choose(text, taken)
+		if err != nil || again != text {
+			t.Errorf("chosen again: %v\n%q\n%q", err, text, again)
+		}
+		if want, got := statements(t, source), statements(t, text); got != want && got != want+1 {
+			t.Errorf("%d statements became %d:\n%s", want, got, text)
+		}
+	})
+}
+
+func statements(t *testing.T, source string) int {
+	t.Helper()
+	file, err := dialect.Parse(fileName, strings.TrimPrefix(source, "\ufeff"), 0)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, source)
+	}
+	return len(file.Stmts)
 }
 
 // FuzzNetworkJSON feeds JSON to Network: what is accepted must be sound and

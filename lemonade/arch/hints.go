@@ -297,5 +297,5 @@ func knownPrefix(msg string) bool {
 		return false
 	}
 	_, isOp := opIndex[name]
-	return isOp || name == "tensor" || name == "training"
+	return isOp || name == "tensor" || name == "training" || name == "choice"
 }

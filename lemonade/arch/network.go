@@ -100,4 +100,5 @@ type Program struct {
 	Source  string   `json:"source"`
 	Network *Network `json:"network"`
 	Recipe  Recipe   `json:"recipe"`
+	Choices []Choice `json:"choices,omitempty"` // of a template, in the order of their first use
 }

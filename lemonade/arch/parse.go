@@ -47,10 +47,11 @@ func Parse(source string, input Input, classes int) (p *Program, err error) {
 	r.thread.SetMaxExecutionSteps(MaxSteps)
 
 	predeclared := r.predeclared()
-	_, prog, err := starlark.SourceProgramOptions(dialect, fileName, text, predeclared.Has)
+	file, prog, err := starlark.SourceProgramOptions(dialect, fileName, text, predeclared.Has)
 	if err != nil {
 		return nil, r.explain(err)
 	}
+	r.chooser = newChooser(file)
 	globals, err := prog.Init(r.thread, predeclared)
 	if err != nil {
 		return nil, r.explain(err)
@@ -63,20 +64,26 @@ func Parse(source string, input Input, classes int) (p *Program, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Program{Source: source, Network: network, Recipe: recipe}, nil
+	choices, err := r.chooser.finish()
+	if err != nil {
+		return nil, err
+	}
+	return &Program{Source: source, Network: network, Recipe: recipe, Choices: choices}, nil
 }
 
 // run is one execution of a program.
 type run struct {
-	graph  *graph
-	consts map[float64]int // nodes of the numbers used so far
-	thread *starlark.Thread
-	source string
+	graph   *graph
+	consts  map[float64]int // nodes of the numbers used so far
+	thread  *starlark.Thread
+	source  string
+	chooser *chooser
 }
 
 // predeclared are the names that programs find.
 func (r *run) predeclared() starlark.StringDict {
 	d := starlark.StringDict{
+		"choice":   starlark.NewBuiltin("choice", r.choice),
 		"training": starlark.NewBuiltin("training", r.training),
 		"math":     starmath.Module,
 	}

@@ -22,6 +22,12 @@
 // anchored at the rule book's first network.
 //
 // The statistics, and all thresholds in them, are Lemonade's own.
+//
+// # On a table
+//
+// [Search] compares them on a published table of measured networks, where an
+// evaluation is a look-up: many searches of hundreds of evaluations, with the true
+// front known.
 package benchmark
 
 import (
@@ -40,14 +46,15 @@ import (
 
 // Options say what is compared. Zero values take their defaults.
 type Options struct {
-	Data         string  // name of the data set; needed
-	Partial      bool    // take a copy of Data that has fewer samples than were published, and mark the report
-	Arms         []Arm   // needed; the order of the report
-	Seeds        []int64 // one study of each arm per seed; default 1 to 6
-	Trials       int     // per study; default 12
-	TrainSamples int     // per training; default all
-	Epochs       int     // per training; default 10
-	Recipe       string  // "fixed" (default) or "free": see [lemonade.Options]
+	Data         string         // name of the data set; needed
+	Partial      bool           // take a copy of Data that has fewer samples than were published, and mark the report
+	Arms         []Arm          // needed; the order of the report
+	Seeds        []int64        // one study of each arm per seed; default 1 to 6
+	Trials       int            // per study; default 12
+	TrainSamples int            // per training; default all
+	Epochs       int            // per training; default 10
+	Rungs        lemonade.Rungs // of every arm but PROPOSER-rungs; default none
+	Recipe       string         // "fixed" (default) or "free": see [lemonade.Options]
 
 	Dir string          // studies folder; default [DefaultDir]
 	LLM propose.Options // the language model, for the arms that ask one
@@ -74,6 +81,9 @@ func (o Options) complete() (Options, error) {
 		if slices.Contains(o.Arms[:i], a) {
 			faults = append(faults, fmt.Errorf("arms: %s is given twice: keep one", a))
 		}
+	}
+	if i := slices.IndexFunc(o.Arms, func(a Arm) bool { return a.Without == lemonade.Halving }); i >= 0 && o.Rungs.Count < 2 {
+		faults = append(faults, fmt.Errorf("arms: %s is without rungs, and so are all others: give the rungs", o.Arms[i]))
 	}
 	if len(o.Seeds) == 0 {
 		o.Seeds = []int64{1, 2, 3, 4, 5, 6}
@@ -110,13 +120,20 @@ func (o Options) study(a Arm, seed int64) lemonade.Options {
 	noLag := 0
 	return lemonade.Options{
 		Data: o.Data, Partial: o.Partial, Proposer: a.Proposer, Prefer: "none", Wants: wants, Axes: axes,
-		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Seed: seed, Recipe: o.Recipe, Without: a.without(), Lag: &noLag,
+		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Rungs: o.Rungs, Seed: seed, Recipe: o.Recipe, Without: a.without(), Lag: &noLag,
 		Dir: o.Dir, LLM: o.LLM, Log: o.Log,
 	}
 }
 
-// name is the name of that study.
-func (o Options) name(a Arm, seed int64) string { return fmt.Sprintf("%s.%s.%d", o.Data, a, seed) }
+// name is the name of that study. Those of other rungs may lie in the same folder, so
+// that they are all held against the same without.
+func (o Options) name(a Arm, seed int64) string {
+	name := fmt.Sprintf("%s.%s.%d", o.Data, a, seed)
+	if o.Rungs.Count > 1 && a.Without != lemonade.Halving {
+		name += ".rungs-" + strings.NewReplacer("reduction=", "", "shrink=", "", "least=", "", ",", "-").Replace(o.Rungs.String())
+	}
+	return name
+}
 
 // What every study wants: see the package's documentation.
 var (

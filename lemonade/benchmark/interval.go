@@ -34,17 +34,36 @@ func summarise(values []*float64) Summary {
 	if len(known) < 2 {
 		return s
 	}
-	rng := rand.New(rand.NewPCG(1, resamples))
-	means, drawn := make([]float64, resamples), make([]float64, len(known))
-	for i := range means {
-		for j := range drawn {
-			drawn[j] = known[rng.IntN(len(known))]
+	drawn := make([]float64, len(known))
+	s.Low, s.High = bootstrap(len(known), func(draw []int) (float64, bool) {
+		for j, k := range draw {
+			drawn[j] = known[k]
 		}
-		means[i] = mean(drawn)
-	}
-	slices.Sort(means)
-	s.Low, s.High = ptr(quantile(means, 0.025)), ptr(quantile(means, 0.975))
+		return mean(drawn), true
+	})
 	return s
+}
+
+// bootstrap is the 95 % percentile interval of a statistic of n items, over draws of
+// them with replacement. A draw of which it is unknown (false) is left out; nil where
+// all are.
+func bootstrap(n int, statistic func(draw []int) (float64, bool)) (low, high *float64) {
+	rng := rand.New(rand.NewPCG(1, resamples))
+	var values []float64
+	draw := make([]int, n)
+	for range resamples {
+		for j := range draw {
+			draw[j] = rng.IntN(n)
+		}
+		if v, ok := statistic(draw); ok {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return nil, nil
+	}
+	slices.Sort(values)
+	return ptr(quantile(values, 0.025)), ptr(quantile(values, 0.975))
 }
 
 func mean(values []float64) float64 {

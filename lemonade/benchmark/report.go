@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/record"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -21,13 +22,14 @@ type Report struct {
 	Partial     string       `json:"partial,omitempty"` // the mark of a partial copy, as in [datasets.Info.Partial]
 	Trials      int          `json:"trials"`            // of each study, when it is through
 	Budget      Budget       `json:"budget"`
+	Rungs       string       `json:"rungs,omitempty"` // of all arms but PROPOSER-rungs, as [lemonade.ParseRungs] reads them
 	Seeds       []int64      `json:"seeds"`
 	Statistics  []Statistic  `json:"statistics"`
 	Arms        []ArmReport  `json:"arms"`
 	Comparisons []Comparison `json:"comparisons"`
 }
 
-// Budget is how every network was trained.
+// Budget is how every network was trained, or the best where there are rungs.
 type Budget struct {
 	TrainSamples int    `json:"train_samples"` // 0 is all
 	Epochs       int    `json:"epochs"`
@@ -64,6 +66,17 @@ type Comparison struct {
 
 // baselines are the arms that every other is held against.
 var baselines = []Arm{{Proposer: "rulebook"}, {Proposer: "random"}}
+
+// baselinesOf are these, and the proposer in rungs of an arm without them.
+func baselinesOf(arms []Arm) []Arm {
+	all := slices.Clone(baselines)
+	for _, a := range arms {
+		if b := (Arm{Proposer: a.Proposer}); a.Without == lemonade.Halving && !slices.Contains(all, b) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
 
 // Read reports on the studies of the options that are there, whether they are
 // through or not. It writes nothing.
@@ -179,6 +192,11 @@ func rescore(arms []Arm, samples map[Arm][]sample, seed int) error {
 func summary(o Options, samples map[Arm][]sample) Report {
 	r := Report{Data: o.Data, Trials: o.Trials, Seeds: o.Seeds, Comparisons: []Comparison{}}
 	list := statistics(o.Trials)
+	if o.Rungs.Count > 1 {
+		equalise(samples)
+		r.Rungs = o.Rungs.String()
+		list = append(rungStatistics(), list...)
+	}
 	for _, s := range list {
 		r.Statistics = append(r.Statistics, Statistic{s.name, s.title, s.doc, s.kind})
 	}
@@ -195,7 +213,7 @@ func summary(o Options, samples map[Arm][]sample) Report {
 			row.Values[s.name] = summarise(values)
 		}
 		r.Arms = append(r.Arms, row)
-		for _, b := range baselines {
+		for _, b := range baselinesOf(o.Arms) {
 			if b == a || samples[b] == nil {
 				continue
 			}

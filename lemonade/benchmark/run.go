@@ -60,12 +60,16 @@ func runStudy(ctx context.Context, o Options, a Arm, seed int64, e evaluate.Eval
 
 	limited, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	silent := 0
+	silent, told := 0, 0
 	err = study.Run(limited, lemonade.RunOptions{Trials: o.Trials, On: func(event lemonade.Event) {
 		if event.Kind != lemonade.Ended {
 			return
 		}
 		o.Log(line(a, seed, event.Trial, o.Trials))
+		if event.Trial.ID <= told { // it ends again, at a higher rung
+			return
+		}
+		told = event.Trial.ID
 		if silent++; !unanswered(a, event.Trial) {
 			silent = 0
 		}
@@ -102,6 +106,9 @@ func line(a Arm, seed int64, t trial.Trial, of int) string {
 		return "unknown"
 	}
 	text := fmt.Sprintf("%s seed %d trial %d/%d: %s, accuracy %s, macs %s, turns %d", a, seed, t.ID, of, t.State, value(trial.Accuracy), value(trial.MACs), len(t.Attempts))
+	if n := len(t.Rungs); n > 0 && t.State == trial.Complete {
+		text += ", " + t.Rungs[n-1].String()
+	}
 	if t.Proposer != a.Proposer {
 		text += ", proposed by " + t.Proposer
 	}

@@ -43,7 +43,9 @@ func (c *counting) Evaluate(ctx context.Context, job trial.Job, progress func(tr
 // scripted stands in for the worker: every network gets the same accuracy.
 type scripted struct{}
 
-func (scripted) Describe() evaluate.Description { return evaluate.Description{Engine: "scripted"} }
+func (scripted) Describe() evaluate.Description {
+	return evaluate.Description{Engine: "scripted", Machine: "a desk", Device: "paper"}
+}
 
 func (scripted) Evaluate(context.Context, trial.Job, func(trial.Progress)) (trial.Result, error) {
 	return trial.Result{State: trial.Complete, Metrics: trial.Metrics{trial.Accuracy: {Value: 0.5, Method: trial.MethodCounted}}}, nil

@@ -14,6 +14,7 @@ type sample struct {
 	trials    trial.History       // those that have ended, from the first on
 	objective objective.Objective // the same for all arms of the seed
 	examples  examples
+	energy    float64 // kWh, the least that an arm of the seed spent; 0 where it is unknown
 }
 
 // first is the sample as it was after n trials; ok is false where it has fewer.
@@ -21,7 +22,11 @@ func (s sample) first(n int) (_ sample, ok bool) {
 	if len(s.trials) < n {
 		return s, false
 	}
-	s.trials = s.trials[:n]
+	all := s.trials
+	s.trials = all[:n]
+	if n < len(all) && len(all[n].Rungs) > 0 {
+		s.trials = s.trials.Before(all[n].Rungs[0].Step)
+	}
 	return s, true
 }
 

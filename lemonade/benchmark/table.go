@@ -25,11 +25,21 @@ func (r Report) Write(w io.Writer, markdown bool) error {
 	if n := r.Budget.TrainSamples; n > 0 {
 		samples = fmt.Sprintf("%d training samples", n)
 	}
-	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials, %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
-		marked(r.Data, r.Partial), r.Trials, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
+	rungs := ""
+	if r.Rungs != "" {
+		rungs = fmt.Sprintf(" in rungs (%s) but where the arm is without,", r.Rungs)
+	}
+	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials,%s %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
+		marked(r.Data, r.Partial), r.Trials, rungs, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
 	tables := [][][]string{r.values()}
-	for _, b := range baselines {
-		if grid := r.comparisons(b.String()); len(grid) > 1 {
+	var told []string
+	for _, c := range r.Comparisons {
+		b := c.Baseline
+		if slices.Contains(told, b) {
+			continue
+		}
+		told = append(told, b)
+		if grid := r.comparisons(b); len(grid) > 1 {
 			paragraphs = append(paragraphs, fmt.Sprintf("Difference to %s in the same seeds; seeds with more / as much / less.", b))
 			tables = append(tables, grid)
 		}

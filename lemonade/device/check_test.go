@@ -3,12 +3,15 @@ package device
 import (
 	"encoding/csv"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -176,9 +179,65 @@ func TestNetworks(t *testing.T) {
 	t.Logf("%d networks, %d of them with operations that the output does not depend on", len(held), dead)
 }
 
+// TestTemplate compares all cells of arch.NASBench201 with the benchmark's in the
+// same way, those that are zero among them.
+func TestTemplate(t *testing.T) {
+	target{}.split(t) // skips without the measurements
+	rows, err := measurements()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !*full {
+		rows = rows[:sample]
+	}
+	hashes := map[string]bool{}
+	for _, r := range rows {
+		source, err := arch.Choose(arch.NASBench201, taken(r.cell))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := arch.Parse(source, arch.Shape{32, 32, 3}, 10)
+		if err != nil {
+			t.Fatalf("%s: %v", r.text, err)
+		}
+		if d := cmp.Diff(taken(r.cell), p.Taken()); d != "" {
+			t.Errorf("%s: %s", r.text, d)
+		}
+		hashes[p.Network.Hash()] = true
+		c := p.Network.Costs()
+		params, macs := unused(r.cell)
+		if got, want := c.Params+params, int64(r.values["params_cifar10"]); got != want {
+			t.Errorf("%s: %d parameters, want %d", r.text, got, want)
+		}
+		if got, want := c.MACs+10+macs, int64(r.values["flops_cifar10"]); got != want {
+			t.Errorf("%s: %d FLOPs, want %d", r.text, got, want)
+		}
+	}
+	t.Logf("%d cells are %d networks", len(rows), len(hashes))
+}
+
+// taken returns the template's choices that make the cell.
+func taken(cell [3][]edge) map[string]string {
+	names := map[string]string{"none": `"none"`, "skip_connect": `"skip"`, "nor_conv_1x1": `"conv1x1"`, "nor_conv_3x3": `"conv3x3"`, "avg_pool_3x3": `"avg_pool"`}
+	choices := map[string]string{}
+	for _, edges := range cell {
+		for _, e := range edges {
+			choices[fmt.Sprintf("edge%d", len(choices))] = names[e.op]
+		}
+	}
+	return choices
+}
+
 // unused counts the parameters and multiply-accumulates of a cell's operations that
-// the output does not depend on, over the five cells of each stage.
+// the output does not depend on, or that start from a node that nothing reaches, over
+// the five cells of each stage.
 func unused(cell [3][]edge) (params, macs int64) {
+	reached := [4]bool{true}
+	for i, edges := range cell {
+		for _, e := range edges {
+			reached[i+1] = reached[i+1] || e.op != "none" && reached[e.source]
+		}
+	}
 	var needed [4]bool
 	needed[3] = true
 	for i := len(cell) - 1; i >= 0; i-- {
@@ -186,7 +245,7 @@ func unused(cell [3][]edge) (params, macs int64) {
 			kernel := map[string]int64{"nor_conv_1x1": 1, "nor_conv_3x3": 9}[e.op]
 			switch {
 			case e.op == "none":
-			case needed[i+1]:
+			case needed[i+1] && reached[e.source]:
 				needed[e.source] = true
 			case kernel > 0:
 				for _, c := range []int64{16, 32, 64} {

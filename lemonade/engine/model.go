@@ -163,6 +163,36 @@ func (m *Model) Validate(ctx context.Context) error {
 	return nil
 }
 
+// Test classifies every sample of another split, such as the one for tests, and
+// returns the share that is classified right. It can be done once; the model stays as
+// it is.
+func (m *Model) Test(ctx context.Context, split datasets.Split) (accuracy float64, err error) {
+	s := &samples{shape: m.data.shape, vocabulary: m.data.vocabulary, mean: m.data.mean, std: m.data.std, scope: "/test"}
+	rows := make([]int32, split.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	s.take(split, rows)
+	other := *m
+	other.batch = min(evaluationBatch, s.count())
+	if other.data, err = m.engine.upload(m.weights.store, s, other.batch); err != nil {
+		return 0, err
+	}
+	err = guard("create the test", func() (err error) {
+		other.exec, err = model.NewExec(m.engine.backend, m.weights.store, other.evaluation)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	m.others = append(m.others, other.exec) // freed with the model
+	if err := other.compile(); err != nil {
+		return 0, err
+	}
+	got, err := other.evaluate(ctx, s.count(), func(k int) int32 { return int32(k) })
+	return got.accuracy, err
+}
+
 // countTraining sets TrainAccuracy and Trained.
 func (m *Model) countTraining(ctx context.Context) error {
 	m.Trained = min(m.data.fit, trainAccuracySamples)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type samples struct {
 	labels     []int32
 	mean, std  []float32 // per channel, of pixels/255
 	fit        int       // how many are for training
+	scope      string    // in the store; "" is that of the job's own
 }
 
 // reads returns the input that the samples are.
@@ -43,25 +45,30 @@ func collect(set *datasets.Set, trainSamples int) (*samples, error) {
 		return nil, fmt.Errorf("data set %s has %d training and %d validation samples; both are needed", set.Name, len(fit), len(validate))
 	}
 	s := &samples{shape: set.Shape, vocabulary: set.Vocabulary, mean: set.Mean, std: set.Std, fit: len(fit)}
-	rows := slices.Concat(fit, validate)
+	s.take(set.Train, slices.Concat(fit, validate))
+	return s, nil
+}
+
+// take copies the samples of the given indices out of a split, or shares them where
+// they are all that it has.
+func (s *samples) take(split datasets.Split, rows []int32) {
 	for _, row := range rows {
-		s.labels = append(s.labels, set.Train.Labels[row])
+		s.labels = append(s.labels, split.Labels[row])
 	}
-	size := int(arch.Shape(set.Shape).Size())
-	if s.vocabulary == 0 && len(set.Train.Images) == len(rows)*size && inOrder(rows) { // it was loaded for just this
-		s.values = set.Train.Images
-		return s, nil
+	size := int(arch.Shape(s.shape).Size())
+	if s.vocabulary == 0 && len(split.Images) == len(rows)*size && inOrder(rows) { // it was loaded for just this
+		s.values = split.Images
+		return
 	}
 	s.values = make([]byte, 0, len(rows)*size*s.dtype().Size())
 	for _, row := range rows {
 		from, to := int(row)*size, (int(row)+1)*size
 		if s.vocabulary > 0 {
-			s.values = appendTokens(s.values, set.Train.Tokens[from:to])
+			s.values = appendTokens(s.values, split.Tokens[from:to])
 		} else {
-			s.values = append(s.values, set.Train.Images[from:to]...)
+			s.values = append(s.values, split.Images[from:to]...)
 		}
 	}
-	return s, nil
 }
 
 // inOrder says whether each row is at its own place.
@@ -120,16 +127,17 @@ func (e *Engine) upload(store *model.Store, s *samples, window int) (*resident, 
 
 // create makes the variables, with the first samples in them.
 func (r *resident) create(store *model.Store) error {
+	scope := cmp.Or(r.scope, "/data")
 	return guard("put the samples on the device", func() error {
 		values, classes, err := r.tensors(r.values[:r.rows*r.size()], r.labels[:r.rows])
 		if err != nil {
 			return err
 		}
-		if r.stored, err = store.CreateVariable("/data/values", values); err != nil {
+		if r.stored, err = store.CreateVariable(scope+"/values", values); err != nil {
 			return err
 		}
 		r.stored.SetTrainable(false)
-		if r.classes, err = store.CreateVariable("/data/classes", classes); err != nil {
+		if r.classes, err = store.CreateVariable(scope+"/classes", classes); err != nil {
 			return err
 		}
 		r.classes.SetTrainable(false)

@@ -460,3 +460,40 @@ func TestAdamW(t *testing.T) {
 		t.Errorf("accuracy %.4f; want above 0.93", m.Accuracy)
 	}
 }
+
+// TestTest holds that the samples of another split are counted as those that validate
+// are, and that counting them changes nothing.
+func TestTest(t *testing.T) {
+	job := smallJob(t, 1)
+	m := train(t, job)
+	before, validated := m.Accuracy, job.Set.Validate()
+	size := len(job.Set.Train.Images) / job.Set.Train.Len()
+	var split datasets.Split
+	for _, row := range validated {
+		split.Labels = append(split.Labels, job.Set.Train.Labels[row])
+		split.Images = append(split.Images, job.Set.Train.Images[int(row)*size:][:size]...)
+	}
+	if got, err := m.Test(t.Context(), split); err != nil || got != before {
+		t.Errorf("the validation samples as another split: %v, %v; want %v", got, err, before)
+	}
+	if got, err := m.Test(t.Context(), job.Set.Test); err == nil {
+		t.Errorf("a second split of the same model: %v, want an error", got)
+	}
+	if err := m.Validate(t.Context()); err != nil || m.Accuracy != before {
+		t.Errorf("afterwards %v validate, %v before (%v)", m.Accuracy, before, err)
+	}
+
+	// Samples that are too many for the device are counted alike.
+	whole, err := train(t, job).Test(t.Context(), job.Set.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEngine(t)
+	most := e.residentMax
+	t.Cleanup(func() { e.residentMax = most })
+	m = train(t, job)
+	e.residentMax = 1000
+	if part, err := m.Test(t.Context(), job.Set.Test); err != nil || part != whole {
+		t.Errorf("streamed %v (%v), whole %v", part, err, whole)
+	}
+}

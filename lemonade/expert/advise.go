@@ -19,7 +19,7 @@ type Task struct {
 
 // Input is the state of a search.
 type Input struct {
-	History   trial.History
+	History   trial.History       // with rungs, trials are compared as they were at one rung: see [trial.History.Level]
 	Objective objective.Objective // with its anchors fixed
 	Task      Task
 	Trial     int          // id of the round that the advice is for; earlier finished rounds count
@@ -59,7 +59,10 @@ type objection struct {
 // Advise derives the commands of the next round. An error names the rule whose
 // condition could not be evaluated.
 func (b *RuleBook) Advise(in Input) (Advice, error) {
-	s := newSearch(in, in.before())
+	// What is compared was measured alike, and so was what it is held against.
+	past := in.before().Level(nicheFrom)
+	in.Objective = atLevel(in.Objective, past)
+	s := newSearch(in, past)
 	var niche *trial.Niche
 	var candidates []*trial.Trial
 	if len(s.complete) > 0 {
@@ -77,6 +80,19 @@ func (b *RuleBook) Advise(in Input) (Advice, error) {
 		return b.adviseOn(newSituation(s, *candidates[0], niche))
 	}
 	return Advice{}, nil
+}
+
+// atLevel is the objective for trials that were measured below the top rung: its
+// anchors are the first one's measurements there.
+func atLevel(o objective.Objective, past trial.History) objective.Objective {
+	i := slices.IndexFunc(past, func(t trial.Trial) bool { return t.State == trial.Complete })
+	if i < 0 {
+		return o
+	}
+	if r, ok := past[i].LastRung(); !ok || r.Rung == r.Of {
+		return o
+	}
+	return o.Anchored(objective.MetricsOf(past[i]))
 }
 
 // deadEnd reports whether rules ask for commands on a parent, and all of these have

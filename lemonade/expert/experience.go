@@ -56,13 +56,25 @@ func outcome(t *trial.Trial) string {
 
 // improved reports whether a trial did better than the parent: by effectiveness,
 // or by accuracy where that is unknown.
+//
+// With rungs both are taken as they were at the highest one that both reached: a
+// trial that was pruned may have been better all the same.
 func (s *situation) improved(t *trial.Trial) bool {
-	if t.State != trial.Complete {
+	if t.State != trial.Complete && t.State != trial.Pruned {
 		return false
 	}
-	before, after := s.scoreOf(&s.parent), s.scoreOf(t)
+	if len(s.parent.Rungs) == 0 && len(t.Rungs) == 0 {
+		return better(s.scoreOf(&s.parent), s.scoreOf(t), &s.parent, t)
+	}
+	parent, child, ok := trial.Common(s.parent, *t)
+	return ok && better(score(s.in.Objective, &parent), score(s.in.Objective, &child), &parent, &child)
+}
+
+// better reports whether the score after is above that before, or where both are
+// unknown the accuracy.
+func better(before, after float64, parent, child *trial.Trial) bool {
 	if before < 0 && after < 0 {
-		return accuracyOf(t) > accuracyOf(&s.parent)
+		return accuracyOf(child) > accuracyOf(parent)
 	}
 	return after > before
 }

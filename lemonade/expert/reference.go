@@ -56,6 +56,12 @@ This page is generated from the code and from rulebook.yaml.
    it, where the round works on something else, or where the round is full. Every
    dropped command is recorded with the reason.
 
+In a study of rungs all of this goes by what was measured at one rung: the highest at
+which three trials were measured, else the first one. Those that were measured there
+count as complete, whatever came of them later, and the first one's measurements there
+are the anchors of the wants without a target. Whether a command helped is told at the
+highest rung that a trial and its parent both reached.
+
 The fifteen commands, and which undo each other, are those of the LEMONADE journal
 paper (Scientific Reports 2025, Table 3). All else here is our own choice.
 

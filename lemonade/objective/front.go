@@ -17,7 +17,10 @@ func (o Objective) Front(h trial.History) []int {
 	return l.Front()
 }
 
-// values returns a trial's values on the axes, and whether all are known.
+// Point returns a trial's values on the axes, and whether all are known and by the
+// study's methods.
+func (o Objective) Point(t trial.Trial) ([]float64, bool) { return o.values(&t) }
+
 func (o Objective) values(t *trial.Trial) ([]float64, bool) {
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
@@ -57,7 +60,7 @@ func (o Objective) Hypervolume(h trial.History) float64 {
 			members, _ = addMaximal(members, p)
 		}
 	}
-	return volume(members)
+	return Volume(members)
 }
 
 // Hypervolumes returns the hypervolume after each trial of the history.
@@ -68,7 +71,7 @@ func (o Objective) Hypervolumes(h trial.History) []float64 {
 	for i := range h {
 		if p, ok := o.gains(&h[i]); ok {
 			if members, added = addMaximal(members, p); added {
-				now = volume(members)
+				now = Volume(members)
 			}
 		}
 		all[i] = now
@@ -108,11 +111,11 @@ func gain(m trial.Metric, v, reference float64) float64 {
 	return 1 - v/reference
 }
 
-// volume returns the volume of the union of the boxes that reach from the
+// Volume returns the volume of the union of the boxes that reach from the
 // origin to each point, all of whose coordinates are positive. Above two
 // dimensions it slices along the last one: between two neighbouring points the
 // cross-section is the same, and has one dimension less.
-func volume(points [][]float64) float64 {
+func Volume(points [][]float64) float64 {
 	if len(points) == 0 {
 		return 0
 	}
@@ -145,7 +148,7 @@ func volume(points [][]float64) float64 {
 		}
 		section, _ = addMaximal(section, p[:last])
 		if height > 0 {
-			total += height * volume(section)
+			total += height * Volume(section)
 		}
 	}
 	return total

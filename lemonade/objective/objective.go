@@ -145,6 +145,27 @@ func (o *Objective) Fix(first trial.Metrics) bool {
 	return len(anchors)+len(reference)+len(methods) != before
 }
 
+// Anchored returns the objective with these measurements for anchors, where a want
+// has no target: that of trials which were trained for less than the first one, and
+// are scored among each other.
+func (o Objective) Anchored(first trial.Metrics) Objective {
+	fixed := o.Anchors
+	o.Anchors = nil
+	for _, w := range o.Wants {
+		if w.Target != nil {
+			o.Anchors = cloned(o.Anchors)
+			o.Anchors[w.Metric] = *w.Target
+		}
+	}
+	o.Fix(first)
+	for m, v := range fixed {
+		if _, ok := o.Anchors[m]; !ok {
+			o.Anchors[m] = v
+		}
+	}
+	return o
+}
+
 // cloned returns a copy that can be written to.
 func cloned[V any](m map[trial.Metric]V) map[trial.Metric]V {
 	if m == nil {

@@ -349,7 +349,7 @@ func TestVolumeAgreesWithMonteCarlo(t *testing.T) {
 					hits++
 				}
 			}
-			exact, estimate := volume(points), float64(hits)/samples
+			exact, estimate := Volume(points), float64(hits)/samples
 			if math.Abs(exact-estimate) > 0.0125 { // five standard errors
 				t.Errorf("%d dimensions, %d points: exact %v, Monte Carlo %v", dims, len(points), exact, estimate)
 			}

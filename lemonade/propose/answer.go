@@ -62,6 +62,14 @@ type jsonEffect struct {
 	Effect string       `json:"effect"`
 }
 
+func (a jsonAnswer) plan() *trial.Plan {
+	p := newPlan(a.Rationale, a.Changes)
+	for _, e := range a.Expected {
+		expect(p, e.Metric, e.Effect)
+	}
+	return p
+}
+
 // read finds the plan and the program in an answer: a JSON object, perhaps in a
 // fence, or text with a program in a fence. What is not there is left out; whether
 // the program is one is for others to say.
@@ -73,11 +81,7 @@ func read(answer string, parent *trial.Trial) Proposal {
 	var out Proposal
 	program := ""
 	if a, ok := readJSON(answer); ok {
-		p := newPlan(a.Rationale, a.Changes)
-		for _, e := range a.Expected {
-			expect(p, e.Metric, e.Effect)
-		}
-		out.Plan = orNil(p)
+		out.Plan = orNil(a.plan())
 		if program = extract(a.Program, old); program == "" {
 			program = clean(strings.ReplaceAll(a.Program, "\r\n", "\n"))
 		}

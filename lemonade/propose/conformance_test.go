@@ -28,6 +28,7 @@ type subject struct {
 var subjects = []subject{
 	{"rulebook", mechanical("rulebook"), nil},
 	{"random", mechanical("random"), nil},
+	{"evolution", mechanical("evolution"), nil},
 	{"openai", standingIn(openAIWire), openAIWire},
 	{"gemini", standingIn(geminiWire), geminiWire},
 	{"replay", replayed, nil},
@@ -117,6 +118,11 @@ func conform(t *testing.T, s subject) {
 					}
 				}
 			}
+		}
+	})
+	t.Run("template", func(t *testing.T) {
+		if s.name != "replay" { // it repeats texts, whatever they are
+			conformTemplate(t, s)
 		}
 	})
 	t.Run("same request, same answer", func(t *testing.T) {

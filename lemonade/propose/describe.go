@@ -135,7 +135,7 @@ func measured(r Request, t trial.Trial) string {
 	if len(parts) == 0 {
 		return "not measured"
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", ") + shortly(t)
 }
 
 // failureLines tell the latest failures of trials and attempts, newest first.
@@ -150,7 +150,8 @@ func failureLines(h trial.History) []string {
 		if strings.HasPrefix(t.Reason, trial.BadData+":") { // no fault of a network's, and it names files
 			continue
 		}
-		if t.State.Done() && t.State != trial.Complete && t.State != trial.Invalid {
+		pruned := t.State == trial.Pruned && len(t.Rungs) > 0 // is told as an outcome
+		if t.State.Done() && t.State != trial.Complete && t.State != trial.Invalid && !pruned {
 			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(firstLine(t.Reason), reasonShown/2)))
 		}
 		for _, a := range slices.Backward(t.Attempts) {

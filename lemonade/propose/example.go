@@ -55,9 +55,12 @@ func exampleCommands(f form) []string {
 func exampleText(f form) string {
 	e := exampleFor(f)
 	changes, program := e.changes, e.answer
-	if f.Fixed {
+	switch {
+	case f.Choices:
+		changes, program, e.rationale = choicesChanges, choicesAnswer, choicesRationale
+	case f.Fixed:
 		changes = changes[:len(changes)-1]
-	} else {
+	default:
 		program += e.recipe
 	}
 	if f.JSON {
@@ -72,3 +75,11 @@ func exampleText(f form) string {
 	}
 	return fmt.Sprintf("%s\nExpected: accuracy up, macs up\n```python\n%s```\n", strings.Join(changes, "\n"), program)
 }
+
+// The answer of a template's example.
+var (
+	choicesChanges   = []string{"width: 32 becomes 64, since more filters tell more apart."}
+	choicesRationale = "More filters tell more apart."
+)
+
+const choicesAnswer = "choices = {\"depth\": 2, \"width\": 64}\n"

@@ -64,7 +64,7 @@ func grounded(text string, h trial.History) bool {
 	named := trialName.FindAllStringSubmatch(text, -1)
 	for _, m := range named {
 		id, err := strconv.Atoi(m[1])
-		if t, ok := h.ByID(id); err != nil || !ok || t.State != trial.Complete {
+		if t, ok := h.ByID(id); err != nil || !ok || t.State != trial.Complete && t.State != trial.Pruned {
 			return false
 		}
 	}

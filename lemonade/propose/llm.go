@@ -78,7 +78,13 @@ func (p *llm) Propose(ctx context.Context, r Request) (Proposal, error) {
 	if err != nil {
 		return Proposal{Exchange: ex}, err
 	}
-	out := read(ex.Answer, r.Parent)
+	var out Proposal
+	missing := "the answer holds no program"
+	if r.Template != "" {
+		out, missing = readChoices(ex.Answer, r), "the answer holds no choices"
+	} else {
+		out = read(ex.Answer, r.Parent)
+	}
 	out.Exchange = ex
 	switch {
 	case reply.Refused:
@@ -89,7 +95,7 @@ func (p *llm) Propose(ctx context.Context, r Request) (Proposal, error) {
 			out.Note += fmt.Sprintf(" at %d tokens", n)
 		}
 	case out.Source == "":
-		out.Note = "the answer holds no program"
+		out.Note = cmp.Or(out.Note, missing)
 	default:
 		return out, nil
 	}

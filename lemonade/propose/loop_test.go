@@ -46,6 +46,7 @@ func balanced(t testing.TB) objective.Objective {
 type study struct {
 	t         testing.TB
 	task      Task
+	template  string
 	objective objective.Objective
 	history   trial.History
 	seed      int64
@@ -53,8 +54,9 @@ type study struct {
 }
 
 func (s *study) known(p *arch.Program) (int, bool) {
+	hash := p.Network.Hash()
 	for _, t := range s.history {
-		if t.Program != nil && same(t.Program, p) {
+		if t.Program != nil && t.Hash == hash && t.Program.Recipe == p.Recipe {
 			return t.ID, true
 		}
 	}
@@ -64,7 +66,7 @@ func (s *study) known(p *arch.Program) (int, bool) {
 // request asks for the next trial, with commands on the best parent.
 func (s *study) request(commands ...string) Request {
 	r := Request{
-		Task: s.task, Objective: s.objective, Trial: len(s.history) + 1, Seed: s.seed,
+		Task: s.task, Template: s.template, Objective: s.objective, Trial: len(s.history) + 1, Seed: s.seed,
 		Commands: command(commands...), History: s.history, Known: s.known,
 	}
 	if h := best(s.history, 1); len(h) > 0 {
@@ -105,7 +107,10 @@ func (s *study) ask(ctx context.Context, p Proposer, r Request) (trial.Trial, er
 			} else if id, ok := s.known(program); ok {
 				a.State, a.Reason = trial.Duplicate, fmt.Sprintf("the same network with the same recipe was trial %d", id)
 			} else {
-				t.Program = program
+				t.Program, a.Reason = program, proposal.Note
+				if proposal.Parent != 0 {
+					t.Parent = max(0, proposal.Parent)
+				}
 			}
 		}
 		t.Attempts = append(t.Attempts, a)

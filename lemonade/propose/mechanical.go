@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/forecast"
 )
 
 // tries bounds how often a mechanical proposer draws anew before it gives up: a
@@ -21,8 +22,17 @@ func (rulebook) Name() string { return "rulebook" }
 
 // Propose answers the first round with the seed program of the task. Later it
 // carries out all the commands, then ever fewer of them, and then others, until
-// a program comes out that is new.
+// a program comes out that is new. Once enough was measured for a forecast, it goes on
+// to some more such programs, and takes the one that is expected to enlarge the front
+// the most.
 func (rulebook) Propose(ctx context.Context, r Request) (Proposal, error) {
+	if r.Template != "" {
+		t, err := r.space()
+		if err != nil {
+			return Proposal{}, err
+		}
+		return rulebook{}.fromTemplate(ctx, t)
+	}
 	base, err := r.base()
 	if err != nil {
 		return Proposal{}, err
@@ -36,23 +46,56 @@ func (rulebook) Propose(ctx context.Context, r Request) (Proposal, error) {
 	for _, c := range r.Commands {
 		commands = append(commands, c.Code)
 	}
+	f := r.forecast()
+	var found []choosable
 	for try := range tries {
 		if err := ctx.Err(); err != nil {
 			return Proposal{}, err
 		}
 		wanted := commands
 		if try >= 10 { // all of them at other places did not help
+			if len(found) > 0 {
+				break
+			}
 			wanted = some(commands, rng)
 		}
 		if try >= 60 || len(commands) == 0 {
 			wanted = append(some(commands, rng), draw(1+rng.IntN(1+try/30), rng)...)
 		}
 		p, done := applyAll(base, wanted, rng)
-		if len(done) > 0 && r.fresh(p) {
-			return Proposal{Source: p.Source, Note: "carried out " + strings.Join(done, ", ")}, nil
+		if len(done) == 0 || !r.fresh(p) {
+			continue
+		}
+		found = append(found, choosable{p, "carried out " + strings.Join(done, ", ")})
+		if f == nil || try >= 10 {
+			break
 		}
 	}
-	return Proposal{}, r.exhausted(base)
+	if len(found) == 0 {
+		return Proposal{}, r.exhausted(base)
+	}
+	return mostPromising(found, f), ctx.Err()
+}
+
+// choosable is a program that may be proposed, and what was done for it.
+type choosable struct {
+	*arch.Program
+	note string
+}
+
+// mostPromising proposes the one that is expected to enlarge the front the most, the
+// first where there is no forecast.
+func mostPromising(all []choosable, f *forecast.Forecast) Proposal {
+	if f == nil || len(all) == 1 {
+		return Proposal{Source: all[0].Source, Note: all[0].note}
+	}
+	samples := make([]forecast.Sample, len(all))
+	for i, c := range all {
+		samples[i] = forecast.Describe(c.Program, "")
+	}
+	best := f.Best(samples, 1)[0]
+	return Proposal{Source: all[best].Source, Note: fmt.Sprintf("%s, in the one of %d ways that is expected to enlarge the front the most: %s",
+		all[best].note, len(all), f.Text(samples[best]))}
 }
 
 // random edits an earlier network at random.
@@ -60,29 +103,36 @@ type random struct{}
 
 func (random) Name() string { return "random" }
 
-// Propose applies one to four random commands to a random complete trial, or to
+// Propose applies one to four random commands to a random measured trial, or to
 // the seed program of the task where there is none.
 func (random) Propose(ctx context.Context, r Request) (Proposal, error) {
+	if r.Template != "" {
+		t, err := r.space()
+		if err != nil {
+			return Proposal{}, err
+		}
+		return random{}.fromTemplate(ctx, t)
+	}
 	seed, err := r.seed()
 	if err != nil {
 		return Proposal{}, err
 	}
 	rng := r.rand("random")
 	seed = r.shrink(seed, rng)
-	complete := r.History.Complete()
+	complete := r.History.Measured()
 	for range tries {
 		if err := ctx.Err(); err != nil {
 			return Proposal{}, err
 		}
-		base, from := seed, "the seed program"
+		base, from, id := seed, "the seed program", -1
 		if len(complete) > 0 {
 			if t := complete[rng.IntN(len(complete))]; t.Program != nil {
-				base, from = t.Program, fmt.Sprintf("trial %d", t.ID)
+				base, from, id = t.Program, fmt.Sprintf("trial %d", t.ID), t.ID
 			}
 		}
 		p, done := applyAll(base, draw(1+rng.IntN(4), rng), rng)
 		if len(done) > 0 && r.fresh(p) {
-			return Proposal{Source: p.Source, Note: fmt.Sprintf("%s on %s", strings.Join(done, ", "), from)}, nil
+			return Proposal{Source: p.Source, Parent: id, Note: fmt.Sprintf("%s on %s", strings.Join(done, ", "), from)}, nil
 		}
 	}
 	return Proposal{}, r.exhausted(seed)

@@ -18,14 +18,20 @@ import (
 func outcomeLines(r Request, n int) []string {
 	var lines []string
 	for _, t := range slices.Backward(r.History) {
-		if t.State != trial.Complete || len(lines) == n {
+		if t.State != trial.Complete && t.State != trial.Pruned || len(lines) == n {
 			continue
 		}
-		line := fmt.Sprintf("trial %d%s", t.ID, codes(t.Commands))
 		parent, ok := r.History.ByID(t.Parent)
+		what := codes(t.Commands)
+		if r.Template != "" {
+			what = choiceChanges(parent.Program, t.Program)
+		}
+		line := fmt.Sprintf("trial %d%s", t.ID, what)
 		if ok {
 			line += fmt.Sprintf(" on trial %d", t.Parent)
+			parent, t = alike(r, parent, t)
 		}
+		line += shortly(t)
 		line += ": " + compared(r, t, parent)
 		if a, ok := accepted(t); ok && a.Plan != nil {
 			line += expectation(a.Plan, parent, t)
@@ -34,6 +40,40 @@ func outcomeLines(r Request, n int) []string {
 	}
 	slices.Reverse(lines)
 	return lines
+}
+
+// alike are two trials as they were measured at the highest rung that both reached,
+// so that they compare; with their effectiveness there.
+func alike(r Request, parent, t trial.Trial) (_, _ trial.Trial) {
+	if len(t.Rungs) == 0 {
+		return parent, t
+	}
+	p, c, ok := trial.Common(parent, t)
+	if !ok {
+		return trial.Trial{}, t
+	}
+	if last, _ := c.LastRung(); last.Rung < last.Of {
+		for _, one := range []*trial.Trial{&p, &c} {
+			if score, known := r.Objective.Score(objective.MetricsOf(*one)); known {
+				one.Effectiveness = &score
+			}
+		}
+	}
+	return p, c
+}
+
+// shortly tells what a trial's measurements are of, where it was not trained in full:
+// " after a short training (rung 1 of 3, epochs 1)".
+func shortly(t trial.Trial) string {
+	last, ok := t.LastRung()
+	if !ok || last.Rung == last.Of {
+		return ""
+	}
+	text := fmt.Sprintf(" after a short training (%v, epochs %d", last, last.Epochs)
+	if last.Samples > 0 {
+		text += fmt.Sprintf(" on %d samples", last.Samples)
+	}
+	return text + ")"
 }
 
 // compared tells the wanted metrics of a trial, and how they changed from the parent.

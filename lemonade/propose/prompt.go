@@ -54,7 +54,7 @@ const (
 // is stuck, with two answers in a row that fail alike, starts the round anew, told
 // what failed: small models mend their first answer or none.
 func messages(r Request, format string) ([]trial.Message, error) {
-	form := form{JSON: format == formatJSON, Fixed: r.Recipe != nil, Text: arch.IsText(r.Task.Input)}
+	form := form{JSON: format == formatJSON, Fixed: r.Recipe != nil, Text: arch.IsText(r.Task.Input), Choices: r.Template != ""}
 	out, err := opening(form)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,10 @@ func messages(r Request, format string) ([]trial.Message, error) {
 	asked := answeredTurns(r)
 	first := r
 	first.Turn = 0 // what was asked stays as it was asked
-	view := roundView(first, form)
+	view, err := choosingView(first, form)
+	if err != nil {
+		return nil, err
+	}
 	anew := stuck(asked)
 	if anew {
 		view.Commands = commandLines(r, form)
@@ -70,7 +73,7 @@ func messages(r Request, format string) ([]trial.Message, error) {
 			view.fail(fmt.Sprintf("just now: %s: %s", a.State, firstLine(a.Reason)))
 		}
 	}
-	user, err := render("round.tmpl", view)
+	user, err := render(form.prefix()+"round.tmpl", view)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +87,11 @@ func messages(r Request, format string) ([]trial.Message, error) {
 	for last > 0 && asked[last].Program == "" {
 		last--
 	}
-	repair, err := render("repair.tmpl", repairView(r, form, asked, last))
+	wrong, err := choicesRepairView(r, repairView(r, form, asked, last))
+	if err != nil {
+		return nil, err
+	}
+	repair, err := render(form.prefix()+"repair.tmpl", wrong)
 	if err != nil {
 		return nil, err
 	}
@@ -95,21 +102,30 @@ func messages(r Request, format string) ([]trial.Message, error) {
 
 // form is what stays the same in every prompt of a study.
 type form struct {
-	JSON  bool // the answer is a JSON object, else text with a fenced program
-	Fixed bool // the recipe is the study's
-	Text  bool // the samples are texts, else images
+	JSON    bool // the answer is a JSON object, else text with a fenced program
+	Fixed   bool // the recipe is the study's
+	Text    bool // the samples are texts, else images
+	Choices bool // of a template are asked for, else programs
+}
+
+// prefix begins the names of the prompts about a template.
+func (f form) prefix() string {
+	if f.Choices {
+		return "template_"
+	}
+	return ""
 }
 
 // opening is the part that is the same in every call: the system message and an
 // example of a round.
 func opening(f form) ([]trial.Message, error) {
-	system, err := render("system.tmpl", map[string]any{
+	system, err := render(f.prefix()+"system.tmpl", map[string]any{
 		"Ops": opLines(f), "Training": trainingLine(f), "Initializers": strings.Join(initializers, ", "), "JSON": f.JSON, "Fixed": f.Fixed, "Text": f.Text,
 	})
 	if err != nil {
 		return nil, err
 	}
-	user, err := render("example_user.tmpl", map[string]any{"Parent": exampleFor(f).parent, "Commands": exampleCommands(f), "Text": f.Text})
+	user, err := render(f.prefix()+"example_user.tmpl", map[string]any{"Parent": exampleFor(f).parent, "Commands": exampleCommands(f), "Text": f.Text})
 	if err != nil {
 		return nil, err
 	}

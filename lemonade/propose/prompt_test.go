@@ -2,6 +2,7 @@ package propose
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,6 +41,27 @@ func answered(state trial.State, reason, program string) trial.Attempt {
 		Exchange: &trial.Exchange{Answer: "ACL: done.\n```python\n" + program + "```"}}
 }
 
+// shortened makes a history one of rungs, in which the first trial alone was trained
+// in full.
+func shortened(r Request) Request {
+	for i := range r.History {
+		t := &r.History[i]
+		if t.State != trial.Complete {
+			continue
+		}
+		short := trial.Rung{Rung: 1, Of: 3, Epochs: 1, Share: 1. / 9, State: trial.Complete, Metrics: maps.Clone(t.Metrics)}
+		accuracy := t.Metrics[trial.Accuracy]
+		accuracy.Value /= 2
+		short.Metrics[trial.Accuracy] = accuracy
+		t.Rungs = []trial.Rung{short, {Rung: 3, Of: 3, Epochs: 9, Share: 1, State: trial.Complete, Metrics: t.Metrics}}
+		if i > 0 {
+			t.State, t.Reason, t.Effectiveness = trial.Pruned, "rung 1 of 3: Pareto rank 2, 3rd of 4, of which the best goes on", nil
+			t.Metrics, t.Rungs = short.Metrics, t.Rungs[:1]
+		}
+	}
+	return r
+}
+
 func TestPromptsGolden(t *testing.T) {
 	broken := "def network(x, classes):\n    x = conv(x, 16)\n    return dens(x, classes)\n"
 	cases := []struct {
@@ -55,6 +77,7 @@ func TestPromptsGolden(t *testing.T) {
 			return s.request("ACL", "RK")
 		}},
 		{"later", func() Request { return longHistory(t).request("ACL", "RK") }},
+		{"rungs", func() Request { return shortened(longHistory(t).request("ACL", "RK")) }},
 		{"repair_invalid", func() Request {
 			r := longHistory(t).request("ACL")
 			r.Attempts = []trial.Attempt{

@@ -6,8 +6,13 @@
 //   - rulebook carries the commands out on the parent's network mechanically
 //     (see [Apply]): no language model, always at hand, and the baseline to beat;
 //   - random edits an earlier network at random, commands or not;
+//   - evolution is aging evolution, whose mutations are such edits;
 //   - openai asks a language model behind any endpoint that speaks OpenAI's
 //     chat protocol, and gemini one of Google's: see [Reflector] too.
+//
+// Where the request has a template, a program with open choices, they propose what is
+// taken of each, and nothing else: random draws, evolution and the rule book change
+// some of an earlier program, and a language model is asked for the choices alone.
 //
 // How a command is carried out, and what a language model is told, are
 // Lemonade's own: the papers name the fifteen commands and no more.
@@ -18,7 +23,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -71,14 +75,24 @@ type Request struct {
 	Commands  []trial.Command // the expert system's, most important first
 	Niche     *trial.Niche    // the complexity that is asked for; nil where it is open
 	Lessons   string          // of the study so far
+	Template  string          // the program whose choices are to be taken; "" where programs are free
 	Recipe    *arch.Recipe    // that every network is trained with; nil where the program may choose
 	Parent    *trial.Trial    // the trial to change; nil where there is none yet
 	History   trial.History   // the earlier rounds
 	Attempts  []trial.Attempt // the earlier turns of this round, in order
 
-	// Known reports whether a program was tried already, and as which trial; it
-	// may be nil.
+	// NoLearning keeps the rule book to what is known of networks in general: it makes
+	// no forecast of what was measured.
+	NoLearning bool
+
+	// Known reports whether a program was tried already, and as which trial. Where it
+	// is nil, a program is known that would train to the result of an earlier round.
 	Known func(*arch.Program) (id int, ok bool)
+
+	// Parse runs a program with symbolic tensors. Where it is nil, [arch.Parse] does.
+	// Who asks for much that is often the same may keep the programs: they are not
+	// changed.
+	Parse func(source string) (*arch.Program, error)
 
 	// Broken says which limits that are known before training a program breaks, ""
 	// where it keeps them. Where it is nil, the network's own costs are held against
@@ -91,6 +105,7 @@ type Proposal struct {
 	Source   string          // the program's text, unchecked; empty where an answer holds none
 	Plan     *trial.Plan     // what the proposer says about it; may be nil
 	Exchange *trial.Exchange // with the language model, if one was asked, also beside an error
+	Parent   int             // the trial that was changed, where it is not the request's; -1: none was
 	Note     string          // what the proposer did, or what was wrong with the answer, in words
 }
 
@@ -103,6 +118,7 @@ type maker struct {
 var makers = []maker{
 	{"rulebook", func(Options) (Proposer, error) { return rulebook{}, nil }},
 	{"random", func(Options) (Proposer, error) { return random{}, nil }},
+	{"evolution", func(Options) (Proposer, error) { return evolution{}, nil }},
 	{"openai", newOpenAI},
 	{"gemini", newGemini},
 }
@@ -136,22 +152,38 @@ func (r *Request) rand(salt string) *rand.Rand {
 // fresh reports whether p was neither tried in an earlier round, nor in this one,
 // nor is the parent again, and keeps the limits that are known before training.
 func (r *Request) fresh(p *arch.Program) bool {
-	if r.Known != nil { // it knows the history too
-		if _, ok := r.Known(p); ok {
-			return false
-		}
-	} else if slices.ContainsFunc(r.History, func(t trial.Trial) bool { return t.Program != nil && same(p, t.Program) }) {
-		return false
-	}
-	if r.Parent != nil && r.Parent.Program != nil && same(p, r.Parent.Program) {
-		return false
-	}
 	for _, a := range r.Attempts {
 		if a.Program == p.Source {
 			return false
 		}
 	}
-	return r.broken(p) == ""
+	return !r.tried(p) && r.broken(p) == ""
+}
+
+// tried reports whether p was tried in an earlier round, or is the parent again.
+func (r *Request) tried(p *arch.Program) bool {
+	if r.Known != nil {
+		_, ok := r.Known(p)
+		return ok
+	}
+	hash := p.Network.Hash()
+	is := func(t *trial.Trial) bool {
+		return t.Program != nil && t.Program.Recipe == p.Recipe && hash == hashOf(t)
+	}
+	for i := range r.History {
+		if is(&r.History[i]) {
+			return true
+		}
+	}
+	return r.Parent != nil && is(r.Parent)
+}
+
+// parse runs a program of this task.
+func (r *Request) parse(source string) (*arch.Program, error) {
+	if r.Parse != nil {
+		return r.Parse(source)
+	}
+	return arch.Parse(source, r.Task.Input, r.Task.Classes)
 }
 
 func (r *Request) broken(p *arch.Program) string {
@@ -159,6 +191,14 @@ func (r *Request) broken(p *arch.Program) string {
 		return r.Broken(p)
 	}
 	return r.Objective.Infeasible(trial.Static(p.Network.Costs()))
+}
+
+// hashOf is the hash of a trial's network, which is recorded as a rule.
+func hashOf(t *trial.Trial) string {
+	if t.Hash != "" {
+		return t.Hash
+	}
+	return t.Program.Network.Hash()
 }
 
 // same reports whether two programs would train to the same result.

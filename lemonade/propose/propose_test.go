@@ -166,7 +166,7 @@ func TestMechanicalTurnsDiffer(t *testing.T) {
 
 func TestNewUnknown(t *testing.T) {
 	_, err := New("oracle", Options{})
-	if err == nil || !strings.Contains(err.Error(), "rulebook, random, openai") {
+	if err == nil || !strings.Contains(err.Error(), "rulebook, random, evolution, openai") {
 		t.Errorf("got %v", err)
 	}
 }

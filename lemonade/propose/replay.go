@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ func (p replay) Propose(ctx context.Context, r Request) (Proposal, error) {
 		return out, errors.New(a.Reason)
 	case a.State == trial.Complete:
 		out.Note = a.Reason // what the proposer did: nothing was wrong
+		t, _ := p.history.ByID(r.Trial)
+		out.Parent = cmp.Or(t.Parent, -1)
 	case x != nil:
 		out.Note = x.Error
 	}

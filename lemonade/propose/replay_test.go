@@ -114,7 +114,7 @@ func TestReplayTurns(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.a.Plan = &trial.Plan{Rationale: "why"}
-			got, err := NewReplay(trial.History{{ID: 1, Attempts: []trial.Attempt{c.a}}}).Propose(t.Context(), r)
+			got, err := NewReplay(trial.History{{ID: 1, Parent: 7, Attempts: []trial.Attempt{c.a}}}).Propose(t.Context(), r)
 			if errors.As(err, new(*CallError)) != c.call || (err == nil) != c.noError || err != nil && err.Error() != c.err {
 				t.Fatalf("error %v, want %q", err, c.err)
 			}
@@ -125,6 +125,9 @@ func TestReplayTurns(t *testing.T) {
 				c.a.Exchange.Replayed = true
 			}
 			want := Proposal{Source: c.a.Program, Plan: c.a.Plan, Exchange: c.a.Exchange, Note: c.note}
+			if c.a.State == trial.Complete {
+				want.Parent = 7
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -31,7 +31,7 @@ var answerSchema = schema{Type: "object", Properties: []property{
 		Type: "array", Description: "one for each command: which line changes, and how",
 		Items: &schema{Type: "string"},
 	}},
-	{"program", schema{Type: "string", Description: "the whole program, without a fence"}},
+	{"program", schema{Type: "string", Description: "the whole program, or of choices the line choices = {...} alone, without a fence"}},
 	{"expected", schema{
 		Type: "array", Description: "the effect on each metric that should change, against the parent",
 		Items: &schema{Type: "object", Properties: []property{

@@ -195,6 +195,9 @@ func actor(_ int, a asked) behaviour {
 		input, classes = reviews.Input, reviews.Classes
 	}
 	source := extract(round, "")
+	if _, options, ok := strings.Cut(round, "# Its choices\n"); ok {
+		return says(chooser(options, rng, repair))
+	}
 	if source == "" {
 		source = arch.Seed(input, classes)
 	}
@@ -214,6 +217,32 @@ func actor(_ int, a asked) behaviour {
 		p, _ = applyAll(p, draw(3, rng), rng)
 	}
 	return says("All of it.\n```python\n" + p.Source + "```\n")
+}
+
+// chooser plays a model that is asked for choices: options are the lines that list
+// them, with what follows.
+func chooser(options string, rng *rand.Rand, repair bool) string {
+	var entries []string
+	for line := range strings.Lines(options) {
+		name, values, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "- "), ": ")
+		if !ok {
+			break
+		}
+		all := strings.Split(values, ", ")
+		entries = append(entries, fmt.Sprintf("%q: %s", name, all[rng.IntN(len(all))]))
+	}
+	line := "choices = {" + strings.Join(entries, ", ") + "}"
+	switch roll := rng.IntN(6); {
+	case roll == 0 && !repair:
+		return "I would rather talk about networks."
+	case roll == 1 && !repair:
+		return "```python\n" + strings.Replace(line, "}", ", \"edge9\": 1}", 1) + "\n```"
+	case roll == 2:
+		return line
+	case roll == 3:
+		return fmt.Sprintf(`{"choices": {%s}}`, strings.Join(entries, ", "))
+	}
+	return "All of it.\n```python\n" + line + "\n```\n"
 }
 
 // good is an answer with a program that is not the parent's.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -77,7 +78,10 @@ func full(t testing.TB, id int) (trial.Trial, []trial.Attempt) {
 			trial.InferenceEnergy: {Value: 5e-324, Unit: "J", Method: trial.MethodEstimate, Low: &spread, High: &effectiveness, Idle: &spread, Quality: "short"},
 			trial.MACs:            {Value: 1 << 53, Method: trial.MethodStatic},
 		},
-		Curve:    []trial.Epoch{{Epoch: 1, Loss: 2.3, TrainAccuracy: 0.1, Accuracy: 0.2, Seconds: 1.25}, {Epoch: 2, Loss: 1.1}},
+		Curve: []trial.Epoch{{Epoch: 1, Loss: 2.3, TrainAccuracy: 0.1, Accuracy: 0.2, Seconds: 1.25}, {Epoch: 2, Loss: 1.1}},
+		Rungs: []trial.Rung{{Rung: 1, Of: 2, Step: 7, Epochs: 1, Samples: 50, Share: 0.5, Key: "short", State: trial.Complete, Through: true, Metrics: trial.Metrics{trial.Accuracy: {Value: 0.1}},
+			Curve: []trial.Epoch{{Epoch: 1}}, Seconds: map[string]float64{"train": 2}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ended: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)},
+			{Rung: 2, Of: 2, Step: 8, Epochs: 2, Share: 1, Key: "key", State: trial.Infeasible, Reason: "r"}},
 		Forecast: &trial.Forecast{Energy: 1e-6, Seconds: 2, Error: &spread},
 		Quality: &trial.Quality{
 			Data: "digits:0123/split1/whole", Classes: 10, Confusion: []trial.Confused{{True: 3, Predicted: 3, Count: 14}, {True: 3, Predicted: 8, Count: 1}},
@@ -279,6 +283,10 @@ func TestFind(t *testing.T) {
 		trial.Trial{ID: 7, State: trial.Infeasible, Key: "both", Metrics: measured, Ended: at(1)},
 		trial.Trial{ID: 8, State: trial.Complete, Key: "both", Metrics: measured, Ended: at(9)},
 		trial.Trial{ID: 9, State: trial.Infeasible, Key: "stopped", Metrics: stopped},
+		trial.Trial{ID: 10, State: trial.Pruned, Key: "rung", Metrics: measured, Rungs: []trial.Rung{
+			{Rung: 1, Of: 3, Key: "low", State: trial.Complete, Metrics: trial.Metrics{trial.Accuracy: {Value: 0.25}}}, {Rung: 2, Of: 3, Key: "rung", State: trial.Complete},
+		}},
+		trial.Trial{ID: 11, State: trial.Failed, Key: "broke", Rungs: []trial.Rung{{Rung: 1, Of: 3, Key: "broke", State: trial.Failed}}},
 	)
 	early := trial.Trial{ID: 1, State: trial.Complete, Key: "both", Metrics: measured, Ended: at(8)}
 	here := trial.Conditions{Machine: "m", Device: "d", PUE: 1.1}
@@ -294,10 +302,13 @@ func TestFind(t *testing.T) {
 	for key, want := range map[string]struct {
 		study string
 		id    int
-	}{"running": {}, "failed": {}, "before": {}, "stopped": {}, "": {}, "unknown": {}, "taken": {}, "here": {"b", 3}, "after": {"a", 5}, "both": {"b", 1}} {
+	}{"running": {}, "failed": {}, "before": {}, "stopped": {}, "": {}, "unknown": {}, "taken": {}, "here": {"b", 3}, "after": {"a", 5}, "both": {"b", 1}, "low": {"a", 10}, "rung": {"a", 10}, "broke": {}} {
 		study, x, ok, err := s.Find(ctx, key, here)
 		if err != nil || study != want.study || x.ID != want.id || ok != (want.id != 0) {
 			t.Errorf("%q: study %q, trial %d, %v, %v; want %+v", key, study, x.ID, ok, err, want)
+		}
+		if key == "low" && (x.State != trial.Complete || x.Metrics[trial.Accuracy].Value != 0.25 || x.Metrics[trial.Params].Value != 1) {
+			t.Errorf("as it was at its first rung: %s, %v", x.State, x.Metrics)
 		}
 		if key == "both" {
 			if diff := cmp.Diff(early, x); diff != "" {
@@ -360,7 +371,7 @@ func TestOpenTogether(t *testing.T) {
 
 func TestForeignDatabases(t *testing.T) {
 	for _, c := range []struct{ name, sql, want string }{
-		{"newer", "PRAGMA user_version = 99", "version 99, this Lemonade knows versions up to 4: use a newer Lemonade"},
+		{"newer", "PRAGMA user_version = 99", fmt.Sprintf("version 99, this Lemonade knows versions up to %d: use a newer Lemonade", len(migrations))},
 		{"of another program", "CREATE TABLE t (x)", "database of another program"},
 		{"not a database", "", "not a database"},
 	} {
@@ -398,7 +409,7 @@ func TestForeignDatabases(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s := open(t, t.TempDir())
 	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
-		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": "4"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "user_version": fmt.Sprint(len(migrations))} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: %s is %q, %v; want %q", name, pragma, got, err, want)

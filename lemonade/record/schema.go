@@ -82,6 +82,41 @@ var migrations = []string{
 	ALTER TABLE metrics ADD COLUMN idle REAL;                             -- how much of the value the idle machine would have used
 	ALTER TABLE metrics ADD COLUMN quality TEXT NOT NULL DEFAULT '';      -- what weakens the value`,
 
+	`CREATE TABLE extras (                    -- trainings that are no round of the search
+		study   TEXT NOT NULL REFERENCES studies,
+		id      INTEGER NOT NULL,             -- -1, -2, …
+		purpose TEXT NOT NULL,                -- baseline, final or ranking
+		name    TEXT NOT NULL,                -- of a baseline
+		trial   INTEGER NOT NULL,             -- whose network is trained anew, 0 for none
+		epochs  INTEGER NOT NULL,
+		seed    INTEGER NOT NULL,
+		state   TEXT NOT NULL,
+		key     TEXT NOT NULL,                -- trial_key
+		content TEXT NOT NULL,                -- JSON: all of it, with program and metrics
+		PRIMARY KEY (study, id)
+	) WITHOUT ROWID, STRICT;
+	CREATE TABLE test_reads (                 -- every access to the test split
+		study   TEXT NOT NULL REFERENCES studies,
+		at      TEXT NOT NULL,
+		who     TEXT NOT NULL,                -- user and machine
+		purpose TEXT NOT NULL,
+		trial   INTEGER NOT NULL,             -- whose network was trained anew
+		hash    TEXT NOT NULL,                -- network_hash
+		epochs  INTEGER NOT NULL,
+		seed    INTEGER NOT NULL
+	) STRICT;
+	CREATE INDEX test_reads_study ON test_reads (study);`,
+	`CREATE TABLE rungs (
+		study    TEXT NOT NULL,
+		trial    INTEGER NOT NULL,
+		rung     INTEGER NOT NULL,            -- from 1, the shortest training
+		key      TEXT NOT NULL,               -- trial_key of this training
+		state    TEXT NOT NULL,
+		training TEXT NOT NULL,               -- JSON: budget, measurements, learning curve, times
+		PRIMARY KEY (study, trial, rung),
+		FOREIGN KEY (study, trial) REFERENCES trials
+	) WITHOUT ROWID, STRICT;
+	CREATE INDEX rungs_key ON rungs (key);`,
 	`ALTER TABLE attempts ADD COLUMN call TEXT; -- JSON: the exchange without prompt and answer
 	UPDATE attempts SET call = json_remove(exchange, '$.prompt', '$.answer') WHERE exchange IS NOT NULL;
 	ALTER TABLE trials ADD COLUMN conditions TEXT NOT NULL DEFAULT 'null'; -- JSON: machine, meter and the like that measured figures hold for

@@ -55,9 +55,28 @@ func createStudy(ctx context.Context, tx *sql.Tx, st Study) error {
 	return err
 }
 
-// Adopt adds a study with all its trials and their attempts, or nothing at all;
-// [ErrExists] when there is one of that name.
-func (s *Store) Adopt(ctx context.Context, st Study, trials trial.History) error {
+// Content is all that a study has come to.
+type Content struct {
+	Trials    trial.History
+	Extras    trial.Extras
+	TestReads []trial.TestRead
+}
+
+// Content reads it.
+func (s *Store) Content(ctx context.Context, study string) (c Content, err error) {
+	if c.Trials, err = s.Trials(ctx, study); err != nil {
+		return c, err
+	}
+	if c.Extras, err = s.Extras(ctx, study); err != nil {
+		return c, err
+	}
+	c.TestReads, err = s.TestReads(ctx, study)
+	return c, err
+}
+
+// Adopt adds a study with all that it has come to, or nothing at all; [ErrExists]
+// when there is one of that name.
+func (s *Store) Adopt(ctx context.Context, st Study, c Content) error {
 	if err := CheckName(st.Name); err != nil {
 		return err
 	}
@@ -65,7 +84,20 @@ func (s *Store) Adopt(ctx context.Context, st Study, trials trial.History) error
 		if err := createStudy(ctx, tx, st); err != nil {
 			return err
 		}
-		return addTrials(ctx, tx, st.Name, trials)
+		if err := addTrials(ctx, tx, st.Name, c.Trials); err != nil {
+			return err
+		}
+		for _, x := range c.Extras {
+			if err := saveExtra(ctx, tx, st.Name, x); err != nil {
+				return fmt.Errorf("training %d: %w", x.ID, err)
+			}
+		}
+		for _, r := range c.TestReads {
+			if err := addTestRead(ctx, tx, st.Name, r); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -97,7 +97,10 @@ func saveTrial(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) err
 	if err != nil {
 		return err
 	}
-	return saveMetrics(ctx, tx, study, t)
+	if err := saveMetrics(ctx, tx, study, t); err != nil {
+		return err
+	}
+	return saveRungs(ctx, tx, study, t)
 }
 
 func saveMetrics(ctx context.Context, tx *sql.Tx, study string, t trial.Trial) error {
@@ -204,8 +207,10 @@ func (s *Store) Count(ctx context.Context, study string) (n int, err error) {
 // Find returns the trial with that trial_key that was trained and measured,
 // over all studies: a complete one, else one that broke a limit only when it
 // was measured, but not one whose training was stopped at a limit, nor one that was
-// itself taken over. Of several it is one that was measured under these conditions,
-// where there is one, and the one that ended first.
+// itself taken over; else one of which a rung has that key, as it was measured there;
+// else a training outside the searches. Of several it is one that was measured under
+// these conditions, where there is one, and the one that ended first, of rungs the first
+// by name and number.
 func (s *Store) Find(ctx context.Context, key string, under trial.Conditions) (study string, t trial.Trial, ok bool, err error) {
 	if key == "" {
 		return "", trial.Trial{}, false, nil
@@ -221,7 +226,10 @@ func (s *Store) Find(ctx context.Context, key string, under trial.Conditions) (s
 			ORDER BY conditions = ? DESC, state = ? DESC, ended, study, id LIMIT 1`,
 			key, string(trial.Complete), string(trial.Infeasible), string(trial.Accuracy), conditions, string(trial.Complete)).Scan(&study, &id)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			if study, t, ok, err = findRung(ctx, tx, key); err == nil && !ok {
+				study, t, ok, err = findExtra(ctx, tx, key, conditions)
+			}
+			return err
 		}
 		if err != nil {
 			return err
@@ -299,7 +307,10 @@ func read(ctx context.Context, tx *sql.Tx, study string, id int, from columns) (
 		t.Attempts = append(t.Attempts, a)
 		return nil
 	})
-	return h, err
+	if err != nil {
+		return nil, err
+	}
+	return h, readRungs(ctx, tx, study, id, func(of int) *trial.Trial { return &h[at[of]] })
 }
 
 // row is a row of the table of trials, its JSON as it is there.
@@ -434,6 +445,9 @@ func finite(t trial.Trial) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := finiteRungs(t); err != nil {
+		return err
 	}
 	for _, e := range t.Curve {
 		err := cmp.Or(check(e.Loss, "the loss of epoch %d", e.Epoch), check(e.TrainAccuracy, "the training accuracy of epoch %d", e.Epoch),

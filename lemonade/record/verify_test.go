@@ -113,18 +113,18 @@ func TestAdopt(t *testing.T) {
 	x.Attempts = attempts
 	y := trial.Trial{ID: 2, State: trial.Waiting}
 	st := Study{Name: "a", Options: []byte(`{"data": "digits"}`)}
-	if err := s.Adopt(ctx, st, trial.History{x, y}); err != nil {
+	if err := s.Adopt(ctx, st, Content{Trials: trial.History{x, y}}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Trials(ctx, "a")
 	if diff := cmp.Diff(trial.History{x, y}, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if err := s.Adopt(ctx, st, nil); !errors.Is(err, ErrExists) {
+	if err := s.Adopt(ctx, st, Content{}); !errors.Is(err, ErrExists) {
 		t.Errorf("again: %v", err)
 	}
 	st.Name = "b"
-	if err := s.Adopt(ctx, st, trial.History{x, {ID: 0}}); err == nil || !strings.Contains(err.Error(), "trial 0") {
+	if err := s.Adopt(ctx, st, Content{Trials: trial.History{x, {ID: 0}}}); err == nil || !strings.Contains(err.Error(), "trial 0") {
 		t.Errorf("a trial that cannot be saved: %v", err)
 	}
 	if _, ok, err := s.Study(ctx, "b"); ok || err != nil {

@@ -11,8 +11,9 @@ import (
 
 // Key returns the trial_key of a job on an engine: what decides whether two
 // trials are the same experiment. It covers the canonical network, the recipe,
-// the data, the budget, the seed, the precision and the versions of language
-// and engine. A change of recipe alone is another trial.
+// the data, the budget, the seed, the precision, the versions of language and
+// engine, and whether the test split is read. A change of recipe alone is another
+// trial.
 func Key(j Job, engine string) (string, error) {
 	b, err := json.Marshal(struct {
 		Network   string
@@ -23,7 +24,8 @@ func Key(j Job, engine string) (string, error) {
 		Precision string
 		Language  int
 		Engine    string
-	}{j.Network.Hash(), j.Recipe, j.Data.Fingerprint, j.Budget.Epochs, j.Seed, j.Precision, arch.Language, engine})
+		Test      bool `json:",omitempty"` // left out where it is off, as in keys that are older
+	}{j.Network.Hash(), j.Recipe, j.Data.Fingerprint, j.Budget.Epochs, j.Seed, j.Precision, arch.Language, engine, j.Test})
 	if err != nil {
 		return "", fmt.Errorf("trial key: %w", err)
 	}

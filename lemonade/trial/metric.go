@@ -137,6 +137,7 @@ const (
 	MethodProcess     = "process"      // the operating system's account of the process
 	MethodCalculation = "calculation"  // derived from another value, such as CO2e from energy
 	MethodPredicted   = "predicted"    // by a model of a board that is not at hand
+	MethodTable       = "table"        // looked up in a published table of measurements
 )
 
 // Measured reports whether a method reads something that the machine itself

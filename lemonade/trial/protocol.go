@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is the version of the messages between searcher and worker.
-const Protocol = 2
+const Protocol = 3
 
 // Envelope is one line of JSON between searcher and worker. Exactly one field is set.
 //
@@ -71,6 +71,10 @@ type Budget struct {
 	Deadline time.Duration `json:"deadline"` // ns, for the whole job; 0 is the evaluator's default
 	Profile  time.Duration `json:"profile"`  // ns, for the measurement of inference; 0 is the profiler's default
 
+	// NoProfile leaves the measurement of inference out: an earlier training of the
+	// same network had it, and it does not depend on the weights.
+	NoProfile bool `json:"no_profile,omitempty"`
+
 	// Limits of training_energy, training_time and co2e, in each metric's unit. The
 	// training stops once it breaks one, or will by the forecast at an epoch's end.
 	Limits map[Metric]float64 `json:"limits,omitempty"`
@@ -102,6 +106,11 @@ type Job struct {
 	Seed      int64         `json:"seed"`
 	Precision string        `json:"precision"`         // "float32" or "bfloat16"; "" lets the device decide
 	Weights   string        `json:"weights,omitempty"` // file to write the trained weights to; "" writes none
+	Test      bool          `json:"test,omitempty"`    // read the test split, once, when all else is done
+
+	// Choices are the options that a template's program takes, by their names: what
+	// an evaluator that trains nothing may know the network by.
+	Choices map[string]string `json:"choices,omitempty"`
 }
 
 // Phases of a job.
@@ -110,6 +119,7 @@ const (
 	PhaseCompile = "compile"
 	PhaseTrain   = "train"
 	PhaseProfile = "profile"
+	PhaseTest    = "test" // told before the test split is read
 
 	// PhaseEvaluate is no phase of progress but has its share of the seconds: the
 	// validation after each epoch, and the count of training samples at the end.
@@ -134,6 +144,8 @@ type Progress struct {
 	Loss     float64 `json:"loss,omitempty"`
 	Accuracy float64 `json:"accuracy,omitempty"` // of the last validation
 	Report   *Epoch  `json:"report,omitempty"`   // at the end of an epoch
+	Rung     int     `json:"rung,omitempty"`     // that is being trained, from 1; 0 in a study without
+	Rungs    int     `json:"rungs,omitempty"`    // that the study has
 
 	Forecast *Forecast `json:"forecast,omitempty"` // at the end of the first epoch
 }

@@ -8,10 +8,15 @@ import (
 // Source names the trial whose training was taken over.
 type Source struct {
 	Study string `json:"study"`
-	Trial int    `json:"trial"`
+	Trial int    `json:"trial"` // below 0 that of an [Extra]
 }
 
-func (s Source) String() string { return fmt.Sprintf("study %s, trial %d", s.Study, s.Trial) }
+func (s Source) String() string {
+	if s.Trial < 0 {
+		return fmt.Sprintf("study %s, outside its search", s.Study)
+	}
+	return fmt.Sprintf("study %s, trial %d", s.Study, s.Trial)
+}
 
 // Conditions are what measured figures hold for: the energy, the times, the memory and
 // the throughput of a network are others on another machine. Its accuracy, its learning
@@ -40,20 +45,41 @@ func (m Metric) Follows() bool {
 	}
 }
 
+// trainings are those of the trial: its rungs, or where it has none the only one as one.
+func (t *Trial) trainings() []Rung {
+	if len(t.Rungs) > 0 {
+		return t.Rungs
+	}
+	return []Rung{{Metrics: t.Metrics, Seconds: t.Seconds, Reused: t.Reused}}
+}
+
+// Own are the measurements of the trainings that were not taken over: what they took
+// is what the trial has cost its study.
+func (t *Trial) Own() (all []Metrics) {
+	for _, r := range t.trainings() {
+		if r.Reused == nil {
+			all = append(all, r.Metrics)
+		}
+	}
+	return all
+}
+
 // Savings are what trainings have saved that were taken over from other trials.
 type Savings struct {
-	Trials  int     `json:"trials"`
-	Energy  float64 `json:"energy"`  // kWh, of the trainings whose energy is known
-	Seconds float64 `json:"seconds"` // of the trainings
+	Trainings int     `json:"trainings"`
+	Energy    float64 `json:"energy"`  // kWh, of those whose energy is known
+	Seconds   float64 `json:"seconds"` // of the trainings
 }
 
 // Saved sums up what was taken over.
 func (h History) Saved() (s Savings) {
 	for i := range h {
-		if h[i].Reused != nil {
-			s.Trials++
-			s.Energy += h[i].Metrics[TrainingEnergy].Value
-			s.Seconds += h[i].Metrics[TrainingTime].Value
+		for _, r := range h[i].trainings() {
+			if r.Reused != nil {
+				s.Trainings++
+				s.Energy += r.Metrics[TrainingEnergy].Value
+				s.Seconds += r.Metrics[TrainingTime].Value
+			}
 		}
 	}
 	return s

@@ -2,7 +2,7 @@ package trial
 
 // Phases are the parts of an evaluation's time on the clock, in the order in which it
 // goes through them for the first time. They add up to the whole.
-var Phases = []string{PhaseStart, PhasePlugin, PhaseIdle, PhaseData, PhaseCompile, PhaseTrain, PhaseEvaluate, PhaseSave, PhaseProfile, PhaseStop}
+var Phases = []string{PhaseStart, PhasePlugin, PhaseIdle, PhaseData, PhaseCompile, PhaseTrain, PhaseEvaluate, PhaseSave, PhaseProfile, PhaseTest, PhaseStop}
 
 // Times are the seconds of evaluations by phase.
 type Times map[string]float64
@@ -31,8 +31,11 @@ func (t Times) Around() float64 {
 func (h History) Times() Times {
 	sum := Times{}
 	for i := range h {
-		if h[i].Reused == nil {
-			for phase, s := range h[i].Seconds {
+		for _, r := range h[i].trainings() {
+			if r.Reused != nil {
+				continue
+			}
+			for phase, s := range r.Seconds {
 				sum[phase] += s
 			}
 		}

@@ -19,7 +19,7 @@ const (
 	Waiting    State = "waiting"    // created, not yet evaluated
 	Running    State = "running"    // being evaluated
 	Complete   State = "complete"   // trained and measured
-	Pruned     State = "pruned"     // stopped early as not promising
+	Pruned     State = "pruned"     // not promising enough for a longer training, so far
 	Failed     State = "failed"     // evaluation failed; the reason says how
 	Infeasible State = "infeasible" // breaks a hard limit, before training or after
 	Duplicate  State = "duplicate"  // its trial key is known already
@@ -137,7 +137,7 @@ type Trial struct {
 	Attempts      []Attempt          `json:"attempts"`
 	Program       *arch.Program      `json:"program,omitempty"` // the one that was accepted
 	Hash          string             `json:"hash,omitempty"`    // network_hash
-	Key           string             `json:"key,omitempty"`     // trial_key
+	Key           string             `json:"key,omitempty"`     // trial_key; with rungs that of the latest
 	Costs         arch.Costs         `json:"costs"`
 	Runs          int                `json:"runs"` // evaluations started; more than 1 after an interruption
 	Metrics       Metrics            `json:"metrics,omitempty"`
@@ -145,10 +145,11 @@ type Trial struct {
 	Seconds       map[string]float64 `json:"seconds,omitempty"`       // of the evaluation, by phase
 	Forecast      *Forecast          `json:"forecast,omitempty"`      // of the training, where it came past its first epoch
 	Quality       *Quality           `json:"quality,omitempty"`       // nil where the network was not trained and measured
+	Rungs         []Rung             `json:"rungs,omitempty"`         // its trainings, the shortest first; none where every network is trained in full at once
 	Effectiveness *float64           `json:"effectiveness,omitempty"` // nil where it is unknown
 	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
 	Conditions    *Conditions        `json:"conditions,omitempty"`    // that the measured figures hold for; nil where there are none
-	Reused        *Source            `json:"reused,omitempty"`        // where they were taken over from; nil where the network was trained
+	Reused        *Source            `json:"reused,omitempty"`        // where they were taken over from, of the latest rung; nil where the network was trained
 	Started       time.Time          `json:"started"`
 	Ended         time.Time          `json:"ended,omitzero"`
 	Brief         bool               `json:"-"` // it is an outline: see [Trial.Outline]
@@ -211,6 +212,18 @@ func (h History) Complete() History {
 	for i := range h {
 		if h[i].State == Complete {
 			out = append(out, h[i])
+		}
+	}
+	return out
+}
+
+// Measured returns the trials that were trained and measured, in full or at a rung,
+// and break no limit. Those of different rungs do not compare: see [History.Level].
+func (h History) Measured() History {
+	var out History
+	for _, t := range h {
+		if t.State == Complete || t.State == Pruned {
+			out = append(out, t)
 		}
 	}
 	return out

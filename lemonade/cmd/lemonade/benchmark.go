@@ -21,7 +21,7 @@ import (
 
 func benchmarkCommand() *cobra.Command {
 	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method and the measurements are worth"}
-	c.AddCommand(benchmarkProposersCommand(), benchmarkMeasurementsCommand(), benchmarkTrialCommand())
+	c.AddCommand(benchmarkProposersCommand(), benchmarkRungsCommand(), benchmarkMeasurementsCommand(), benchmarkSearchCommand(), benchmarkTrialCommand())
 	return c
 }
 
@@ -84,6 +84,70 @@ multiply-accumulates, neither of which depends on the load of the machine.`, par
 }
 
 const partialUsage = "take a copy of the data set that has fewer samples than were published, and mark the report"
+
+func benchmarkRungsCommand() *cobra.Command {
+	var (
+		o               benchmark.Options
+		proposer, rungs string
+		seeds           string
+		only            bool
+		show            showBenchmark
+	)
+	c := &cobra.Command{
+		Use:   "rungs",
+		Short: "Compare a search in rungs with one that trains every network in full",
+		Long: `Compare a search in rungs with one that trains every network in full.
+
+Two arms run one study per seed: PROPOSER in rungs, and PROPOSER-rungs, without them.
+The report has energy, time and hypervolume of both, and the hypervolume that each had
+when it had spent as much energy as the cheaper one spent in all. Energy is measured as
+in every study; where the machine has no counter it is an estimate from CPU time.
+
+What has been trained is kept and is never trained again: a benchmark that was
+interrupted goes on with the same command. A training that both arms ask for is done
+once, and counted with its energy and time in both.`,
+		Example: `  lemonade benchmark rungs --data digits --trials 12 --epochs 9 --seeds 2
+  lemonade benchmark rungs --data cifar10 --trials 30 --train-samples 5000 --epochs 9 --rungs 3 --seeds 6 --json rungs.json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if o.Seeds, err = parseSeeds(seeds); err != nil {
+				return err
+			}
+			if o.Rungs, err = lemonade.ParseRungs(rungs); err != nil {
+				return err
+			}
+			if o.Rungs.Count < 2 {
+				return fmt.Errorf("rungs: %d leave nothing to compare: give 2 or more", o.Rungs.Count)
+			}
+			for _, text := range []string{proposer + "-" + string(lemonade.Halving), proposer} {
+				a, err := benchmark.ParseArm(text)
+				if err != nil {
+					return err
+				}
+				o.Arms = append(o.Arms, a)
+			}
+			if o.Trials < 1 || o.Epochs < 1 {
+				return fmt.Errorf("trials and epochs: %d and %d must be 1 or more", o.Trials, o.Epochs)
+			}
+			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
+			return benchmarkProposers(c.Context(), c.OutOrStdout(), o, only, show)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
+	f.BoolVar(&o.Partial, "partial", false, partialUsage)
+	f.StringVar(&proposer, "proposer", "rulebook", "who proposes networks in both arms")
+	f.StringVar(&rungs, "rungs", "3", "as for discover: their number, perhaps with reduction=3,shrink=epochs|samples|both,least=1")
+	f.StringVar(&seeds, "seeds", "6", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
+	f.IntVar(&o.Trials, "trials", 12, "networks of each study")
+	f.IntVar(&o.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
+	f.IntVar(&o.Epochs, "epochs", 9, "epochs of a whole training")
+	f.StringVar(&o.Recipe, "recipe", "fixed", "fixed: every network is trained alike; free: programs choose how")
+	f.StringVar(&o.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
+	show.flags(f)
+	f.BoolVar(&only, "report-only", false, "run nothing, report on what is there")
+	return c
+}
 
 // showBenchmark says what is made of the report.
 type showBenchmark struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,63 @@ func TestBenchmarkMeasurements(t *testing.T) {
 		}
 		if a, b := n.Runs[0][trial.Accuracy], n.Runs[1][trial.Accuracy]; a.Value != b.Value {
 			t.Errorf("%s: accuracies %v and %v of one seed", n.Name, a.Value, b.Value)
+		}
+	}
+}
+
+// TestBenchmarkSearch searches a small table, shows a report of another run beside, and
+// writes the page.
+func TestBenchmarkSearch(t *testing.T) {
+	dir := t.TempDir()
+	var accuracies, costs strings.Builder
+	accuracies.WriteString("architecture,acc\n")
+	costs.WriteString("index,arch,energy_mj\n")
+	ops := []string{"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"}
+	for i := range 15625 {
+		cell := fmt.Sprintf("|%s~0|+|%s~0|%s~1|+|%s~0|%s~1|%s~2|", ops[i%5], ops[i/5%5], ops[i/25%5], ops[i/125%5], ops[i/625%5], ops[i/3125])
+		fmt.Fprintf(&accuracies, "%s,%.2f\n", cell, 10+float64(i)/200)
+		fmt.Fprintf(&costs, "%d,%s,%d\n", i, cell, 1+i/1000)
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{"accuracies.csv": accuracies.String(), "costs.csv": costs.String()} {
+		if err := os.WriteFile(file(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"benchmark", "search", "--table", file("accuracies.csv") + "," + file("costs.csv"), "--accuracy", "acc", "--cost", "energy_mj", "--evaluations", "10", "--seeds", "2"}
+	out, err := terminal(t, append(args, "--strategies", "evolution", "--json", file("evolution.json"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "acc against energy_mj: 15625 architectures, 2 seeds") {
+		t.Errorf("the report:\n%s", out)
+	}
+	out, err = terminal(t, append(args, "--strategies", "random", "--with", file("evolution.json"), "--json", "-", "--html", file("page.html"), "--svg", file("charts"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report benchmark.SearchReport
+	if err := json.Unmarshal([]byte(out[strings.Index(out, "{"):]), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Strategies) != 2 || report.Strategies["evolution"]["10"]["hypervolume"].Median <= 0 {
+		t.Errorf("report %s", out)
+	}
+	if page, err := os.ReadFile(file("page.html")); err != nil || !strings.Contains(string(page), "evolution") {
+		t.Errorf("the page (%v): %.300s", err, page)
+	}
+	if picture, err := os.ReadFile(file("charts/search-best-accuracy.svg")); err != nil || !strings.Contains(string(picture), "evolution") {
+		t.Errorf("the picture (%v): %.300s", err, picture)
+	}
+	for want, more := range map[string][]string{
+		"there is no proposer": {"--strategies", "oracle"},
+		"evaluations: 0":       {"--evaluations", "0"},
+		`"latency"`:            {"--cost", "latency"},
+		"no such file":         {"--with", file("nothing.json")},
+		"is there already":     {"--strategies", "evolution", "--with", file("evolution.json")},
+	} {
+		if _, err := terminal(t, append(args, more...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v does not say %s", more, err, want)
 		}
 	}
 }

@@ -21,8 +21,8 @@ import (
 )
 
 // doneProfile is the share of the job that is done when profiling begins, as
-// engine's progress ends there.
-const doneProfile = 0.9
+// engine's progress ends there; doneTest is that when the test split is read.
+const doneProfile, doneTest = 0.9, 0.99
 
 // train answers one job.
 func train(ctx context.Context, in <-chan []byte, out *wire) error {
@@ -109,7 +109,7 @@ func (t *trainee) run(ctx context.Context) error {
 	idle := idlePower(ctx, t.meter)
 
 	t.clock.begin(trial.PhaseData)
-	set, err := datasets.LoadFor(datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint}, t.job.Data.TrainSamples)
+	set, err := datasets.LoadFor(t.ref(), t.job.Data.TrainSamples)
 	if err != nil {
 		return badData{err}
 	}
@@ -139,6 +139,9 @@ func (t *trainee) run(ctx context.Context) error {
 		}
 	}
 
+	if t.job.Budget.NoProfile {
+		return nil
+	}
 	t.tell(trial.Progress{Phase: trial.PhaseProfile, Epochs: t.job.Budget.Epochs, Done: doneProfile, Accuracy: model.Accuracy})
 	t.clock.begin(trial.PhaseProfile)
 	profiled, err := profile.Measure(ctx, model, t.meter, profile.Options{
@@ -148,7 +151,30 @@ func (t *trainee) run(ctx context.Context) error {
 		return err
 	}
 	maps.Copy(t.metrics, profiled)
-	return nil
+	if !t.job.Test {
+		return nil
+	}
+	return t.test(ctx, model)
+}
+
+// test reads the test split, which it tells before, and counts.
+func (t *trainee) test(ctx context.Context, model *engine.Model) error {
+	t.tell(trial.Progress{Phase: trial.PhaseTest, Epochs: t.job.Budget.Epochs, Done: doneTest, Accuracy: model.Accuracy})
+	t.clock.begin(trial.PhaseTest)
+	split, err := datasets.LoadTest(t.ref())
+	if err != nil {
+		return badData{err}
+	}
+	accuracy, err := model.Test(ctx, split)
+	if err == nil {
+		t.metrics[trial.TestAccuracy] = share(accuracy, split.Len(), "test")
+	}
+	return err
+}
+
+// ref names the data of the job.
+func (t *trainee) ref() datasets.Ref {
+	return datasets.Ref{Name: t.job.Data.Name, Dir: t.job.Data.Dir, Fingerprint: t.job.Data.Fingerprint}
 }
 
 // train trains under the watch.
@@ -194,16 +220,18 @@ func (t *trainee) tell(p trial.Progress) {
 	_ = t.out.send(trial.Envelope{Progress: &p})
 }
 
-// counted are the measurements that are counts over a whole split. The spread of a
-// share is its binomial standard error.
-func counted(m *engine.Model) trial.Metrics {
-	share := func(value float64, n int, split string) trial.Measurement {
-		sigma := math.Sqrt(value * (1 - value) / float64(n))
-		return trial.Measurement{
-			Value: value, Method: trial.MethodCounted, Spread: &sigma,
-			Note: fmt.Sprintf("%d of %d %s samples; the spread is the binomial standard error", int(math.Round(value*float64(n))), n, split),
-		}
+// share is a count of hits over a whole split. Its spread is the binomial standard
+// error.
+func share(value float64, n int, split string) trial.Measurement {
+	sigma := math.Sqrt(value * (1 - value) / float64(n))
+	return trial.Measurement{
+		Value: value, Method: trial.MethodCounted, Spread: &sigma,
+		Note: fmt.Sprintf("%d of %d %s samples; the spread is the binomial standard error", int(math.Round(value*float64(n))), n, split),
 	}
+}
+
+// counted are the measurements that are counts over a whole split.
+func counted(m *engine.Model) trial.Metrics {
 	return trial.Metrics{
 		trial.Accuracy:      share(m.Accuracy, m.Validated, "validation"),
 		trial.TrainAccuracy: share(m.TrainAccuracy, m.Trained, "training"),

@@ -1,0 +1,161 @@
+package kernelext
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lemo-nade/lemonade/lemonade/benchmark"
+)
+
+// SearchPage is a comparison of search strategies as an HTML page that needs nothing
+// else: a chart of each measure over the evaluations, beside the true front's, and
+// its tables.
+func SearchPage(r benchmark.SearchReport) ([]byte, error) {
+	title := fmt.Sprintf("%s against %s", r.Table.Accuracy, r.Table.Cost)
+	var b strings.Builder
+	b.WriteString(pageHead(title, fmt.Sprintf("%d architectures, %d searches of each strategy", r.Table.Architectures, len(r.Seeds))))
+	b.WriteString(library())
+	for _, c := range searchCharts(r) {
+		drawn, err := c.drawn(newID(), "")
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(drawn)
+	}
+	fmt.Fprintf(&b, `<h2 style="font-size:18px">Median [quartiles]</h2>%s`, gridHTML(r.Grid()))
+	if grid := r.Differences(); len(grid) > 1 {
+		fmt.Fprintf(&b, `<h2 style="font-size:18px">Differences seed by seed</h2><p style="font-size:13px">Mean [95 %% interval], and seeds in which the strategy is better / as good / worse.</p>%s`, gridHTML(grid))
+	}
+	b.WriteString("</body></html>\n")
+	return []byte(b.String()), nil
+}
+
+// SearchPictures are the page's charts as SVG, by the names of their files.
+func SearchPictures(r benchmark.SearchReport) map[string]string {
+	all := map[string]string{}
+	for _, c := range searchCharts(r) {
+		all[c.file()+".svg"] = c.svg()
+	}
+	return all
+}
+
+// searchMarks tell the strategies apart, by colour and by shape.
+var searchMarks = []series{
+	{Color: blue, Symbol: "circle"}, {Color: orange, Symbol: "diamond"}, {Color: green, Symbol: "ring"},
+	{Color: vermillion, Symbol: "frame"}, {Color: purple, Symbol: "square"}, {Color: sky, Symbol: "cross"},
+}
+
+// searchMeasure is one of the measures, as the page tells of it.
+type searchMeasure struct {
+	name, title, note string
+	unit              string
+	truth             float64 // of the true front
+}
+
+func searchMeasures(r benchmark.SearchReport) []searchMeasure {
+	return []searchMeasure{
+		{"hypervolume", "hypervolume", "The share of the box up to the largest error and cost of the table that is dominated.", "", r.FrontHypervolume},
+		{"second_hypervolume", "second hypervolume", fmt.Sprintf("The share of the box up to %.4g %% error and a cost of %.4g that is dominated.", r.Second.Error, r.Second.Cost), "", r.Front.SecondHypervolume},
+		{"best_accuracy", "best accuracy", "Of what was evaluated.", " [%]", r.Front.BestAccuracy},
+		{"igd_plus", "IGD+", "The mean distance from the true front, which is at 0. Less is better.", "", 0},
+	}
+}
+
+// searchCharts are two charts of each measure.
+func searchCharts(r benchmark.SearchReport) (all []chart) {
+	for _, m := range searchMeasures(r) {
+		for _, c := range []chart{m.medians(r), m.quartiles(r)} {
+			c.view.Name = "search"
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// medians is how the searches went on.
+func (m searchMeasure) medians(r benchmark.SearchReport) chart {
+	c := chart{Name: strings.ReplaceAll(m.name, "_", "-"), Title: m.title + ", medians over the seeds", Note: m.note}
+	values := []float64{m.truth}
+	for i, name := range r.Order {
+		line := searchMarks[i%len(searchMarks)]
+		line.Name, line.Size, line.Line = name, 9, true
+		for j, n := range r.Curves[name].Evaluations {
+			q, ok := r.Curves[name].At[j][m.name]
+			if !ok || n*8 < r.Evaluations { // so early all are far off
+				continue
+			}
+			values = append(values, q.Median)
+			line.Points = append(line.Points, point{X: float64(n), Y: q.Median, Tip: quartileTip(name, n, q)})
+		}
+		c.add(line)
+	}
+	c.X = axis{Name: "evaluations", Min: 0, Max: float64(r.Evaluations), Step: roundStep(max(float64(r.Evaluations)/10, 1))}
+	c.X.Max = math.Ceil(c.X.Max/c.X.Step) * c.X.Step
+	c.Y = span(slices.Min(values), slices.Max(values))
+	c.Y.Name = m.title + m.unit
+	c.add(m.trueFront(point{X: 0, Y: m.truth}, point{X: c.X.Max, Y: m.truth}))
+	return c
+}
+
+// quartiles is what they had found after some numbers of evaluations.
+func (m searchMeasure) quartiles(r benchmark.SearchReport) chart {
+	c := chart{Name: strings.ReplaceAll(m.name, "_", "-") + "-quartiles", Title: m.title + ", quartiles and median over the seeds", Note: m.note, Left: 150}
+	medians := series{Name: "median", Color: black, Symbol: "diamond", Size: 9}
+	values := []float64{m.truth}
+	bars := map[string]*series{}
+	var rows []string
+	for _, n := range r.Checkpoints() {
+		for i, name := range r.Order {
+			q := r.Strategies[name][strconv.Itoa(n)][m.name]
+			values = append(values, q.Q1, q.Q3)
+			rows = append(rows, fmt.Sprintf("%d %s", n, name))
+			if bars[name] == nil {
+				bars[name] = &series{Name: name, Color: searchMarks[i%len(searchMarks)].Color, Symbol: "bar"}
+			}
+			y, tip := float64(len(rows)), quartileTip(name, n, q)
+			bars[name].Points = append(bars[name].Points, point{X: q.Q1, X1: q.Q3, Y: y, Tip: tip})
+			medians.Points = append(medians.Points, point{X: q.Median, Y: y, Tip: tip})
+		}
+	}
+	for _, name := range r.Order {
+		c.add(*bars[name])
+	}
+	c.add(medians)
+	c.X, c.Y = span(slices.Min(values), slices.Max(values)), rowAxis("", rows)
+	c.X.Name = m.title + m.unit
+	c.add(m.trueFront(point{X: m.truth, Y: c.Y.Min}, point{X: m.truth, Y: c.Y.Max}))
+	return c
+}
+
+// trueFront is a line.
+func (m searchMeasure) trueFront(from, to point) series {
+	return series{Name: "true front", Color: grey, Symbol: "none", Line: true, Dashed: true, Points: []point{from, to}}
+}
+
+func quartileTip(name string, n int, q benchmark.Quartiles) string {
+	return fmt.Sprintf("%s after %d evaluations<br>median %s, quartiles %s to %s", html.EscapeString(name), n, short(q.Median), short(q.Q1), short(q.Q3))
+}
+
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
+
+// gridHTML is a table whose first row is its head.
+func gridHTML(grid [][]string) string {
+	var b strings.Builder
+	b.WriteString(`<div style="overflow:auto"><table style="border-collapse:collapse;font-size:12px">`)
+	for i, row := range grid {
+		b.WriteString(`<tr>`)
+		for _, cell := range row {
+			tag := "td"
+			if i == 0 {
+				tag = "th"
+			}
+			fmt.Fprintf(&b, `<%s style="text-align:left;white-space:nowrap;padding:2px 12px 2px 0;border-bottom:1px solid #8884">%s</%s>`, tag, html.EscapeString(cell), tag)
+		}
+		b.WriteString(`</tr>`)
+	}
+	return b.String() + `</table></div>`
+}

@@ -1,0 +1,148 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/lemo-nade/lemonade/lemonade/objective"
+	"github.com/lemo-nade/lemonade/lemonade/trial"
+)
+
+// Trust is how well a metric was forecast: the forecasts that could be made before each
+// trial, of those before it alone, are held against what was then measured.
+type Trust struct {
+	Metric   trial.Metric `json:"metric"`
+	Trials   int          `json:"trials"`   // that were forecast and measured
+	Spearman *float64     `json:"spearman"` // rank correlation: 1 where the order was right; null where all are alike
+	Kendall  *float64     `json:"kendall"`  // tau-b: the share of pairs in the right order less that of the others
+}
+
+// Tracker keeps the forecasts that were made of a study's trials. It is there so that
+// each is made once; it is safe for use by several goroutines.
+type Tracker struct {
+	mu     sync.Mutex
+	traced []traced
+}
+
+// traced is a trial's place in a history, and what was forecast of it.
+type traced struct {
+	id                int
+	complete          bool
+	forecast, measure []float64 // losses by axis; nil where there was no forecast, or nothing was measured
+}
+
+// Assess returns the trust in the forecasts of the objective's axes. The history is to be
+// that of the same study each time, as it grows.
+func (t *Tracker) Assess(h trial.History, o objective.Objective) []Trust {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, tr := range h {
+		complete := tr.State == trial.Complete
+		if i < len(t.traced) && t.traced[i].id == tr.ID && t.traced[i].complete == complete {
+			continue
+		}
+		t.traced = append(t.traced[:i], trace(h[:i], tr, o))
+	}
+	var all []traced
+	for _, r := range t.traced[:len(h)] {
+		if r.forecast != nil {
+			all = append(all, r)
+		}
+	}
+	out := make([]Trust, len(o.Axes))
+	for k, m := range o.Axes {
+		var forecast, measured []float64
+		for _, r := range all {
+			forecast, measured = append(forecast, r.forecast[k]), append(measured, r.measure[k])
+		}
+		out[k] = Trust{m, len(all), known(Spearman(forecast, measured)), known(Kendall(forecast, measured))}
+	}
+	return out
+}
+
+// Assess returns the trust in the forecasts of a history.
+func Assess(h trial.History, o objective.Objective) []Trust { return new(Tracker).Assess(h, o) }
+
+func trace(before trial.History, t trial.Trial, o objective.Objective) traced {
+	r := traced{id: t.ID, complete: t.State == trial.Complete}
+	values, ok := o.Point(t)
+	if !r.complete || !ok || t.Program == nil {
+		return r
+	}
+	f := New(before, o)
+	if f == nil {
+		return r
+	}
+	for i, b := range f.look(Describe(t.Program, t.Hash)) {
+		r.forecast, r.measure = append(r.forecast, math.Exp(b.mean)), append(r.measure, lossOf(o.Axes[i], values[i]))
+	}
+	return r
+}
+
+func known(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+// Spearman is the correlation of the ranks, NaN where one side does not differ at all.
+// Values that are alike share the mean of their ranks.
+func Spearman(x, y []float64) float64 {
+	a, b := ranks(x), ranks(y)
+	if len(a) == 0 {
+		return math.NaN()
+	}
+	mean := float64(len(a)-1) / 2
+	var both, own, other float64
+	for i := range a {
+		both += (a[i] - mean) * (b[i] - mean)
+		own += (a[i] - mean) * (a[i] - mean)
+		other += (b[i] - mean) * (b[i] - mean)
+	}
+	if own == 0 || other == 0 {
+		return math.NaN()
+	}
+	return both / math.Sqrt(own*other)
+}
+
+func ranks(x []float64) []float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	out := make([]float64, len(x))
+	for i, v := range x {
+		first, _ := slices.BinarySearch(sorted, v)
+		last := first
+		for last < len(sorted) && sorted[last] == v {
+			last++
+		}
+		out[i] = float64(first+last-1) / 2
+	}
+	return out
+}
+
+// Kendall is tau-b, NaN where one side does not differ at all.
+func Kendall(x, y []float64) float64 {
+	sign := func(d float64) float64 {
+		switch {
+		case d > 0:
+			return 1
+		case d < 0:
+			return -1
+		}
+		return 0
+	}
+	var agree, inX, inY float64
+	for i := range x {
+		for j := range i {
+			a, b := sign(x[i]-x[j]), sign(y[i]-y[j])
+			agree += a * b
+			inX += a * a
+			inY += b * b
+		}
+	}
+	if inX == 0 || inY == 0 {
+		return math.NaN()
+	}
+	return agree / math.Sqrt(inX*inY)
+}
