@@ -15,6 +15,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/expert"
+	"github.com/lemo-nade/lemonade/lemonade/forecast"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/record"
@@ -35,6 +36,8 @@ type Study struct {
 	trials    trial.History
 	extras    trial.Extras
 	reads     []trial.TestRead
+
+	forecasts forecast.Tracker
 }
 
 // ErrNotFound is returned by [Open] for a name that has no study yet where the
