@@ -1,6 +1,8 @@
 package lemonade
 
 import (
+	"slices"
+
 	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/forecast"
 	"github.com/lemo-nade/lemonade/lemonade/propose"
@@ -20,7 +22,8 @@ func (d *round) hopeless(by propose.Proposer, turn int, p *arch.Program) string 
 	if isReplay(by) {
 		return d.wasHopeless(turn)
 	}
-	if turn%(repairs+1) == repairs || d.settings.without(Repair) || d.settings.without(Forecast) || len(d.history.Complete()) < forecast.Enough+forecast.LeastTrials {
+	if turn%(repairs+1) == repairs || len(d.history.Complete()) < forecast.Enough+forecast.LeastTrials ||
+		slices.ContainsFunc([]Part{Forecast, Repair, Feedback, Loop}, d.settings.without) { // the reason tells of measurements
 		return ""
 	}
 	trust := d.forecasts.Assess(d.history, d.objective)
