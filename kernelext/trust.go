@@ -14,9 +14,13 @@ func (v View) trust() string {
 	if len(v.Trials.Complete()) < forecasts.Enough+forecasts.LeastTrials {
 		return ""
 	}
+	all := v.assess
+	if all == nil {
+		all = func() []forecasts.Trust { return forecasts.Assess(v.Trials, v.Objective) }
+	}
 	var parts []string
 	trials := 0
-	for _, t := range forecasts.Assess(v.Trials, v.Objective) {
+	for _, t := range all() {
 		if t.Trials < forecasts.LeastTrials || t.Kendall == nil || t.Spearman == nil {
 			continue
 		}

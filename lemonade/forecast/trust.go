@@ -20,7 +20,7 @@ type Trust struct {
 
 // assessed is how many trials are looked back on: enough for a correlation, and no more
 // than a study that is taken up again has time for.
-const assessed = 100
+const assessed = 50
 
 // Tracker keeps the forecasts that were made of a study's trials, so that each is made
 // once. It is safe for use by several goroutines.
