@@ -53,16 +53,12 @@ func (b batches) geometry() geometry {
 
 // prepare finds the folder, or downloads and unpacks it, and checks every file.
 func (b batches) prepare(p prep) (Ref, error) {
-	if data := os.Getenv(Env); data != "" {
-		dir := filepath.Join(data, b.folder)
-		switch info, err := os.Stat(dir); {
-		case err == nil && info.IsDir():
-			return b.verifyOwn(p, dir)
-		case err == nil:
-			return Ref{}, fmt.Errorf("%s is a file, a folder belongs there: unpack the archive from %s in %s", dir, b.archive.url, data)
-		case !errors.Is(err, fs.ErrNotExist):
-			return Ref{}, fmt.Errorf("looking under %s: %w", Env, err)
-		}
+	own, err := broughtFolder(b.folder, b.archive.unpacked())
+	if err != nil {
+		return Ref{}, err
+	}
+	if own != "" {
+		return b.verifyOwn(p, own)
 	}
 	unlock, err := p.lock(filepath.Join(p.cache, kindOf(b.info.Name)))
 	if err != nil {

@@ -156,29 +156,12 @@ func (c *collection) single(pictures []picture) []picture {
 	slices.SortFunc(pictures, func(a, b picture) int {
 		return cmp.Or(cmp.Compare(a.Sum, b.Sum), -cmp.Compare(a.part, b.part), cmp.Compare(a.rel, b.rel))
 	})
-	var out []picture
-	copies := 0
-	for len(pictures) > 0 {
-		first, n := pictures[0], 1
-		for first.Sum != "" && n < len(pictures) && pictures[n].Sum == first.Sum {
-			n++
+	alike := func(rest []picture) (n int) {
+		for n = 1; rest[0].Sum != "" && n < len(rest) && rest[n].Sum == rest[0].Sum; n++ {
 		}
-		same := pictures[:n]
-		pictures = pictures[n:]
-		if k := slices.IndexFunc(same, func(p picture) bool { return p.label != first.label }); k >= 0 {
-			c.faults.add(same[k].rel, fmt.Errorf("has the same content as %s, but another class (%s and %s)", first.rel, same[k].class, first.class))
-			c.faults.count += n - 1 // all of them are left out
-			continue
-		}
-		for _, p := range same[1:] {
-			if p.part == first.part {
-				copies++
-			} else {
-				c.faults.add(p.rel, fmt.Errorf("has the same content as %s of another split: what tests or validates must not be trained on", first.rel))
-			}
-		}
-		out = append(out, first)
+		return n
 	}
+	out, copies := single(pictures, "content", alike, func(p picture) sameness { return sameness{p.rel, p.class, p.label, p.part} }, &c.faults)
 	if copies > 0 {
 		c.note("%d pictures are exact copies of others and are used once", copies)
 	}

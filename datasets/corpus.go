@@ -179,25 +179,7 @@ func (c *corpus) divide() error {
 
 // single keeps one text of each content.
 func (c *corpus) single() {
-	out, copies := c.texts[:0], 0
-	for rest := c.texts; len(rest) > 0; {
-		same := rest[:alike(rest)]
-		rest = rest[len(same):]
-		first := same[0]
-		if k := slices.IndexFunc(same, func(p passage) bool { return p.label != first.label }); k >= 0 {
-			c.faults.add(same[k].where, fmt.Errorf("has the same text as %s, but another class (%s and %s)", first.where, brief(same[k].class), brief(first.class)))
-			c.faults.count += len(same) - 1 // all of them are left out
-			continue
-		}
-		for _, p := range same[1:] {
-			if p.part == first.part {
-				copies++
-			} else {
-				c.faults.add(p.where, fmt.Errorf("has the same text as %s of another split: what tests or validates must not be trained on", first.where))
-			}
-		}
-		out = append(out, first)
-	}
+	out, copies := single(c.texts, "text", alike, func(p passage) sameness { return sameness{p.where, p.class, p.label, p.part} }, &c.faults)
 	c.texts = out
 	if copies > 0 {
 		c.note("%s texts are exact copies of others and are used once", thousands(copies))

@@ -100,20 +100,7 @@ func (d downsampled) load(ref Ref) (*Set, error) { return loadPacked(ref) }
 
 // own returns the folder under LEMONADE_DATA, if there is one.
 func (d downsampled) own() (string, error) {
-	data := os.Getenv(Env)
-	if data == "" {
-		return "", nil
-	}
-	dir := filepath.Join(data, d.folder)
-	switch info, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("looking under %s: %w", Env, err)
-	case !info.IsDir():
-		return "", fmt.Errorf("%s is a file, a folder belongs there, with %s to %s and %s", dir, d.train[0].name, d.train[len(d.train)-1].name, d.held.name)
-	}
-	return dir, nil
+	return broughtFolder(d.folder, fmt.Sprintf(", with %s to %s and %s", d.train[0].name, d.train[len(d.train)-1].name, d.held.name))
 }
 
 // prepare packs the classes that are kept, where that is not done yet.

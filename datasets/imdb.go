@@ -114,20 +114,7 @@ func (m imdb) describe() (Info, error) {
 
 // own is the folder under LEMONADE_DATA, if there is one.
 func (imdb) own() (dir string, err error) {
-	data := os.Getenv(Env)
-	if data == "" {
-		return "", nil
-	}
-	dir = filepath.Join(data, imdbFolder)
-	switch info, err := os.Stat(dir); {
-	case err == nil && info.IsDir():
-		return dir, nil
-	case err == nil:
-		return "", fmt.Errorf("%s is a file, a folder belongs there: unpack the archive from %s in %s", dir, imdbArchive.url, data)
-	case !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("looking under %s: %w", Env, err)
-	}
-	return "", nil
+	return broughtFolder(imdbFolder, imdbArchive.unpacked())
 }
 
 // packed is where the packed file lies: another one for reviews of another place.

@@ -69,6 +69,11 @@ func settle(temp, dir string) error {
 	return os.Rename(temp, dir)
 }
 
+// unpacked says where the archive's folder belongs, after what is wrong there.
+func (a archive) unpacked() string {
+	return fmt.Sprintf(": unpack the archive from %s in %s", a.url, os.Getenv(Env))
+}
+
 // obtain downloads a file into the cache and checks it. It has the suffix .part as
 // long as it is not put to use.
 func (a archive) obtain(p prep) (file string, err error) {

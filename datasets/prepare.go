@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +15,34 @@ import (
 // Env names the environment variable that holds the folder of data sets which
 // the user has already.
 const Env = "LEMONADE_DATA"
+
+// brought is the first of these names that is there under LEMONADE_DATA, and whether it
+// is a folder; "" where none is.
+func brought(names ...string) (path string, folder bool, err error) {
+	data := os.Getenv(Env)
+	if data == "" {
+		return "", false, nil
+	}
+	for _, name := range names {
+		path := filepath.Join(data, name)
+		switch info, err := os.Stat(path); {
+		case err == nil:
+			return path, info.IsDir(), nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", false, fmt.Errorf("looking under %s: %w", Env, err)
+		}
+	}
+	return "", false, nil
+}
+
+// broughtFolder is brought for a folder; mend ends the error of a file in its place.
+func broughtFolder(name, mend string) (dir string, err error) {
+	dir, folder, err := brought(name)
+	if err == nil && dir != "" && !folder {
+		return "", fmt.Errorf("%s is a file, a folder belongs there%s", dir, mend)
+	}
+	return dir, err
+}
 
 // Ref is a set that [Prepare] has found and checked.
 type Ref struct {

@@ -45,19 +45,8 @@ func (s published) zip() string { return path.Base(s.archive.url) }
 
 // own returns the folder or the zip under LEMONADE_DATA, if there is one.
 func (s published) own() (string, error) {
-	data := os.Getenv(Env)
-	if data == "" {
-		return "", nil
-	}
-	for _, name := range append([]string{s.folder, s.zip()}, s.also...) {
-		switch _, err := os.Stat(filepath.Join(data, name)); {
-		case err == nil:
-			return filepath.Join(data, name), nil
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("looking under %s: %w", Env, err)
-		}
-	}
-	return "", nil
+	path, _, err := brought(append([]string{s.folder, s.zip()}, s.also...)...)
+	return path, err
 }
 
 // prepare packs the pictures of the folder or the zip, or of the zip that it downloads.

@@ -57,7 +57,7 @@ func (v View) html() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tables := v.tablesHTML()
+	tables := v.tablesHTML() + v.trustHTML()
 	var b strings.Builder
 	for i, c := range plots {
 		h, err := c.drawn(newID(), key)

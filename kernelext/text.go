@@ -19,6 +19,9 @@ func Text(v View) string {
 		for _, note := range v.notes() {
 			fmt.Fprintln(&b, note)
 		}
+		if text := v.trust(); text != "" {
+			fmt.Fprintln(&b, text)
+		}
 		b.WriteString(v.costLines())
 	}
 	b.WriteString(v.extrasText())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/device"
+	forecasts "github.com/lemo-nade/lemonade/lemonade/forecast"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -20,8 +21,10 @@ type View struct {
 
 	Extras    trial.Extras     // trainings outside the search
 	TestReads []trial.TestRead // accesses to the test split
-	study     outliner         // that Trials may be outlines of; nil where they are whole
-	ranked    *leaders         // may be nil
+
+	study  outliner                 // that Trials may be outlines of; nil where they are whole
+	ranked *leaders                 // may be nil
+	assess func() []forecasts.Trust // in the study's forecasts; nil of a view that no study gave
 }
 
 // Study is what [ViewOf] asks of a study; *lemonade.Study has it. A study that knows
@@ -46,6 +49,9 @@ func ViewOf(s Study) View {
 		TestReads() []trial.TestRead
 	}); ok {
 		v.Extras, v.TestReads = known.Extras(), known.TestReads()
+	}
+	if known, ok := s.(interface{ Trust() []forecasts.Trust }); ok {
+		v.assess = known.Trust // which is for those to call who show it: it takes a while
 	}
 	if len(v.Extras) > 0 {
 		for i, t := range v.Trials {

@@ -64,12 +64,13 @@ const (
 	Repair   Part = "repair"   // without: one answer a round
 	Lessons  Part = "lessons"  // without: no note of lessons is kept
 	Niches   Part = "niches"   // without: no complexity is asked for
-	Learning Part = "learning" // without: the rule book makes no forecast of what was measured
+	Learning Part = "learning" // without: the rule book makes no forecast from what was measured
+	Forecast Part = "forecast" // without: what is hopeless by a forecast is trained all the same
 	Halving  Part = "rungs"    // without: every network is trained in full at once
 )
 
 // Parts lists the parts of the method that can be switched off.
-var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning, Halving}
+var Parts = []Part{Expert, Advice, Feedback, Loop, Repair, Lessons, Niches, Learning, Forecast, Halving}
 
 // settings are what a study fixes when it is created, as they are stored.
 type settings struct {

@@ -279,6 +279,9 @@ func (d *round) answered(ctx context.Context, p propose.Proposer, turn int, prop
 		}
 		if a.State == trial.Complete {
 			a.Reason = proposal.Note
+			if reason := d.hopeless(p, turn, program); reason != "" {
+				a.State, a.Reason = trial.Pruned, reason
+			}
 		}
 	}
 	if program != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/expert"
+	"github.com/lemo-nade/lemonade/lemonade/forecast"
 	"github.com/lemo-nade/lemonade/lemonade/home"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/record"
@@ -39,6 +40,8 @@ type Study struct {
 	keys      map[string]int // the first trial of each trial key
 	extras    trial.Extras
 	reads     []trial.TestRead
+
+	forecasts forecast.Tracker
 }
 
 // detail is how much of each trial is held in memory: all of it of a study that is

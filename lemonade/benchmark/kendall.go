@@ -1,6 +1,10 @@
 package benchmark
 
-import "math"
+import (
+	"math"
+
+	"github.com/lemo-nade/lemonade/lemonade/forecast"
+)
 
 // Correlation is Kendall's tau-b with its 95 % bootstrap interval over the items.
 type Correlation struct {
@@ -35,27 +39,10 @@ func Kendall(x, y []float64) Correlation {
 // tauB is tau-b of the items at these places; it is unknown where x or y is the same
 // in all of them.
 func tauB(x, y []float64, at []int) (float64, bool) {
-	agree, inX, inY := 0.0, 0.0, 0.0 // pairs: alike less unlike, that differ in x, and in y
-	for i, a := range at {
-		for _, b := range at[:i] {
-			dx, dy := sign(x[a]-x[b]), sign(y[a]-y[b])
-			agree += dx * dy
-			inX += dx * dx
-			inY += dy * dy
-		}
+	a, b := make([]float64, len(at)), make([]float64, len(at))
+	for i, k := range at {
+		a[i], b[i] = x[k], y[k]
 	}
-	if inX == 0 || inY == 0 {
-		return 0, false
-	}
-	return agree / math.Sqrt(inX*inY), true
-}
-
-func sign(d float64) float64 {
-	switch {
-	case d > 0:
-		return 1
-	case d < 0:
-		return -1
-	}
-	return 0
+	tau := forecast.Kendall(a, b)
+	return tau, !math.IsNaN(tau)
 }

@@ -31,11 +31,14 @@ type Forecast struct {
 
 // New makes a forecast. It is nil where fewer than [Enough] trials have all axes known.
 func New(h trial.History, o objective.Objective) *Forecast {
-	var samples []Sample
+	var trials trial.History
 	var losses [][]float64
-	for _, t := range h.Complete() {
+	for _, t := range h {
+		if t.State != trial.Complete || t.Program == nil {
+			continue
+		}
 		values, ok := o.Point(t)
-		if !ok || t.Program == nil {
+		if !ok {
 			continue
 		}
 		loss := make([]float64, len(values))
@@ -43,14 +46,18 @@ func New(h trial.History, o objective.Objective) *Forecast {
 			loss[i] = lossOf(o.Axes[i], v)
 		}
 		if slices.Min(loss) > 0 {
-			samples, losses = append(samples, Describe(t.Program, t.Hash)), append(losses, loss)
+			trials, losses = append(trials, t), append(losses, loss)
 		}
 	}
-	if len(samples) < Enough {
+	if len(trials) < Enough {
 		return nil
 	}
 	f := &Forecast{axes: o.Axes, front: frontOf(losses), reference: referenceOf(losses, o)}
-	samples, losses = thin(samples), thin(losses)
+	trials, losses = thin(trials), thin(losses)
+	samples := make([]Sample, len(trials))
+	for i, t := range trials {
+		samples[i] = Describe(t.Program, t.Hash)
+	}
 	f.encoder = newEncoder(samples)
 	rows := make([][]float64, len(samples))
 	for i, s := range samples {
@@ -77,12 +84,12 @@ func New(h trial.History, o objective.Objective) *Forecast {
 }
 
 // thin leaves at most so many that a forecast stays quick.
-func thin[T any](all []T) []T {
+func thin[S ~[]T, T any](all S) S {
 	if len(all) <= most {
 		return all
 	}
 	old := all[:len(all)-most/2]
-	var out []T
+	var out S
 	for i := range most / 2 {
 		out = append(out, old[i*len(old)/(most/2)])
 	}
@@ -183,11 +190,11 @@ func (o outlook) sharpen() {
 // frontOf returns the losses that no other dominates.
 func frontOf(losses [][]float64) [][]float64 {
 	var front [][]float64
-	for i, a := range losses {
-		if !slices.ContainsFunc(losses, func(b []float64) bool { return dominates(b, a) }) &&
-			!slices.ContainsFunc(losses[:i], func(b []float64) bool { return slices.Equal(a, b) }) {
-			front = append(front, a)
+	for _, a := range losses {
+		if slices.ContainsFunc(front, func(b []float64) bool { return dominates(b, a) || slices.Equal(a, b) }) {
+			continue
 		}
+		front = append(slices.DeleteFunc(front, func(b []float64) bool { return dominates(a, b) }), a)
 	}
 	slices.SortStableFunc(front, func(a, b []float64) int {
 		switch last := len(a) - 1; {

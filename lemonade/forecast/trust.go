@@ -9,8 +9,8 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
-// Trust is how well a metric was forecast: the forecasts that could be made before each
-// trial, of those before it alone, are held against what was then measured.
+// Trust is how well a metric was forecast: the forecasts that could be made before each of
+// the latest trials, of those before it alone, are held against what was then measured.
 type Trust struct {
 	Metric   trial.Metric `json:"metric"`
 	Trials   int          `json:"trials"`   // that were forecast and measured
@@ -18,18 +18,23 @@ type Trust struct {
 	Kendall  *float64     `json:"kendall"`  // tau-b: the share of pairs in the right order less that of the others
 }
 
-// Tracker keeps the forecasts that were made of a study's trials. It is there so that
-// each is made once; it is safe for use by several goroutines.
+// assessed is how many trials are looked back on: enough for a correlation, and no more
+// than a study that is taken up again has time for.
+const assessed = 50
+
+// Tracker keeps the forecasts that were made of a study's trials, so that each is made
+// once. It is safe for use by several goroutines.
 type Tracker struct {
 	mu     sync.Mutex
-	traced []traced
+	traced map[int]traced // by the trial's place in the history
 }
 
-// traced is a trial's place in a history, and what was forecast of it.
+// traced is what was forecast of a trial. The losses are by axis, and nil where there was
+// no forecast or nothing was measured.
 type traced struct {
-	id                int
-	complete          bool
-	forecast, measure []float64 // losses by axis; nil where there was no forecast, or nothing was measured
+	id                 int
+	complete           bool
+	forecast, measured []float64
 }
 
 // Assess returns the trust in the forecasts of the objective's axes. The history is to be
@@ -37,26 +42,28 @@ type traced struct {
 func (t *Tracker) Assess(h trial.History, o objective.Objective) []Trust {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, tr := range h {
-		complete := tr.State == trial.Complete
-		if i < len(t.traced) && t.traced[i].id == tr.ID && t.traced[i].complete == complete {
+	if t.traced == nil {
+		t.traced = map[int]traced{}
+	}
+	forecasts, measured := make([][]float64, len(o.Axes)), make([][]float64, len(o.Axes))
+	changed := false // an earlier trial, so that what was forecast after it is void
+	for i := max(0, len(h)-assessed); i < len(h); i++ {
+		r, ok := t.traced[i]
+		if complete := h[i].State == trial.Complete; changed || !ok || r.id != h[i].ID || r.complete != complete {
+			changed = changed || ok
+			r = trace(h[:i], h[i], o)
+			t.traced[i] = r
+		}
+		if r.forecast == nil {
 			continue
 		}
-		t.traced = append(t.traced[:i], trace(h[:i], tr, o))
-	}
-	var all []traced
-	for _, r := range t.traced[:len(h)] {
-		if r.forecast != nil {
-			all = append(all, r)
+		for k := range o.Axes {
+			forecasts[k], measured[k] = append(forecasts[k], r.forecast[k]), append(measured[k], r.measured[k])
 		}
 	}
 	out := make([]Trust, len(o.Axes))
 	for k, m := range o.Axes {
-		var forecast, measured []float64
-		for _, r := range all {
-			forecast, measured = append(forecast, r.forecast[k]), append(measured, r.measure[k])
-		}
-		out[k] = Trust{m, len(all), known(Spearman(forecast, measured)), known(Kendall(forecast, measured))}
+		out[k] = Trust{m, len(forecasts[k]), known(Spearman(forecasts[k], measured[k])), known(Kendall(forecasts[k], measured[k]))}
 	}
 	return out
 }
@@ -75,7 +82,7 @@ func trace(before trial.History, t trial.Trial, o objective.Objective) traced {
 		return r
 	}
 	for i, b := range f.look(Describe(t.Program, t.Hash)) {
-		r.forecast, r.measure = append(r.forecast, math.Exp(b.mean)), append(r.measure, lossOf(o.Axes[i], values[i]))
+		r.forecast, r.measured = append(r.forecast, math.Exp(b.mean)), append(r.measured, lossOf(o.Axes[i], values[i]))
 	}
 	return r
 }

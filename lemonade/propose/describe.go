@@ -155,7 +155,7 @@ func failureLines(h trial.History) []string {
 			add(fmt.Sprintf("%s%s: %s", t.State, codes(t.Commands), shorten(firstLine(t.Reason), reasonShown/2)))
 		}
 		for _, a := range slices.Backward(t.Attempts) {
-			if a.State == trial.Invalid || a.State == trial.Infeasible {
+			if a.State == trial.Invalid || a.State == trial.Infeasible || a.State == trial.Pruned {
 				add(fmt.Sprintf("%s: %s", a.State, shorten(firstLine(a.Reason), reasonShown/2)))
 			}
 		}

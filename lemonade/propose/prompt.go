@@ -214,6 +214,7 @@ func stuck(asked []trial.Attempt) bool {
 // repair is what repair.tmpl shows.
 type repair struct {
 	NoProgram, Duplicate, Infeasible bool
+	Hopeless                         bool // by a forecast
 	Forgot                           bool // to write the program, in a later answer
 	Unused                           bool // the text of a copy is another, the network is not
 	JSON                             bool
@@ -238,6 +239,8 @@ func repairView(r Request, f form, asked []trial.Attempt, index int) repair {
 		v.NoProgram = true
 	case last.State == trial.Infeasible:
 		v.Infeasible = true
+	case last.State == trial.Pruned:
+		v.Hopeless = true
 	case last.State == trial.Duplicate:
 		v.Duplicate = true
 		if r.Parent != nil && last.Hash == r.Parent.Hash {

@@ -122,6 +122,11 @@ func TestPromptsGolden(t *testing.T) {
 			r.Attempts = []trial.Attempt{answered(trial.Infeasible, "model_size 3.1 MB is above its limit of 2.0 MB", residual)}
 			return r
 		}},
+		{"repair_hopeless", func() Request {
+			r := longHistory(t).request("AMK")
+			r.Attempts = []trial.Attempt{answered(trial.Pruned, "by the forecast it is dominated with a probability of 97.1 %: accuracy 41.0 %, inference_energy 0.61 mJ", residual)}
+			return r
+		}},
 		{"repair_no_program", func() Request {
 			r := longHistory(t).request("AMK")
 			r.Attempts = []trial.Attempt{{State: trial.Invalid, Exchange: &trial.Exchange{Answer: "Sorry.", Error: "the answer holds no program"}}}

@@ -4,15 +4,18 @@
 // keeps the limits and is new is for the caller to check. They are:
 //
 //   - rulebook carries the commands out on the parent's network mechanically
-//     (see [Apply]): no language model, always at hand, and the baseline to beat;
+//     (see [Apply]): no language model, always at hand, and the baseline to beat. Once
+//     enough is measured, a forecast chooses among the ways to carry them out;
 //   - random edits an earlier network at random, commands or not;
 //   - evolution is aging evolution, whose mutations are such edits;
 //   - openai asks a language model behind any endpoint that speaks OpenAI's
 //     chat protocol, and gemini one of Google's: see [Reflector] too.
 //
 // Where the request has a template, a program with open choices, they propose what is
-// taken of each, and nothing else: random draws, evolution and the rule book change
-// some of an earlier program, and a language model is asked for the choices alone.
+// taken of each, and nothing else: random draws, evolution changes some of an earlier
+// program, the rule book takes those that promise the most by what is known of networks
+// and then by a forecast from what was measured, and a language model is asked for the
+// choices alone.
 //
 // How a command is carried out, and what a language model is told, are
 // Lemonade's own: the papers name the fifteen commands and no more.

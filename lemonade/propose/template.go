@@ -62,24 +62,37 @@ func (t *space) adopt(p *arch.Program) (*arch.Program, error) {
 	return &adopted, err
 }
 
-// draw takes every choice at random.
-func (t *space) draw(rng *rand.Rand) (*arch.Program, error) {
+// takeAll takes every choice at random, those that another one asks for too: run returns
+// which there are when these are taken.
+func (t *space) takeAll(rng *rand.Rand, run func(taken map[string]string) ([]arch.Choice, error)) error {
 	taken := map[string]string{}
-	for p := t.start; ; {
+	for choices := t.start.Choices; ; {
 		known := len(taken)
-		for _, c := range p.Choices {
+		for _, c := range choices {
 			if _, ok := taken[c.Name]; !ok {
 				taken[c.Name] = c.Options[rng.IntN(len(c.Options))]
 			}
 		}
-		var err error
 		if known == len(taken) { // no option taken asked for more
-			return p, nil
+			return nil
 		}
+		var err error
+		if choices, err = run(taken); err != nil {
+			return err
+		}
+	}
+}
+
+// draw is the program of choices that are taken at random.
+func (t *space) draw(rng *rand.Rand) (*arch.Program, error) {
+	p := t.start
+	err := t.takeAll(rng, func(taken map[string]string) (_ []arch.Choice, err error) {
 		if p, err = t.fill(taken); err != nil {
 			return nil, err
 		}
-	}
+		return p.Choices, nil
+	})
+	return p, err
 }
 
 // mutate takes n of the program's choices otherwise, at random, and says which.

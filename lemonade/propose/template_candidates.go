@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -85,24 +86,18 @@ func takenOf(choices []arch.Choice) map[string]string {
 	return (&arch.Program{Choices: choices}).Taken()
 }
 
-// drawn takes every choice at random, those that another one asks for too.
-func (t *space) drawn(rng *rand.Rand) (candidate, bool) {
-	taken, k, ok := map[string]string{}, candidate{}, false
-	for choices := t.start.Choices; ; choices = k.Choices {
-		known := len(taken)
-		for _, c := range choices {
-			if _, ok := taken[c.Name]; !ok {
-				taken[c.Name] = c.Options[rng.IntN(len(c.Options))]
-			}
-		}
-		if known == len(taken) {
-			return k, ok
-		}
+// drawn is the candidate of choices that are taken at random.
+func (t *space) drawn(rng *rand.Rand) (k candidate, ok bool) {
+	err := t.takeAll(rng, func(taken map[string]string) ([]arch.Choice, error) {
 		if k, ok = t.look(taken); !ok {
-			return k, false
+			return nil, errNoCandidate
 		}
-	}
+		return k.Choices, nil
+	})
+	return k, ok && err == nil
 }
+
+var errNoCandidate = errors.New("the template does not run with these choices")
 
 // changed takes n choices otherwise, at random.
 func (t *space) changed(choices []arch.Choice, n int, rng *rand.Rand) (candidate, bool) {

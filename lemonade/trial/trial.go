@@ -114,7 +114,7 @@ type Dropped struct {
 type Attempt struct {
 	Turn     int       `json:"turn"` // 0 is the first answer, 1 to 3 are repairs
 	Proposer string    `json:"proposer"`
-	State    State     `json:"state"`            // Invalid, Infeasible or Duplicate; Complete where the program was accepted
+	State    State     `json:"state"`            // Invalid, Infeasible, Duplicate or, by a forecast, Pruned; Complete where the program was accepted
 	Reason   string    `json:"reason,omitempty"` // the exact error, as the proposer was told it; of an accepted program, what the proposer did
 	Program  string    `json:"program,omitempty"`
 	Hash     string    `json:"hash,omitempty"` // of the network, where it parsed
