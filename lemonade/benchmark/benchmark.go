@@ -55,6 +55,7 @@ type Options struct {
 	Epochs       int            // per training; default 10
 	Rungs        lemonade.Rungs // of every arm but PROPOSER-rungs; default none
 	Recipe       string         // "fixed" (default) or "free": see [lemonade.Options]
+	Template     string         // whose choices are all that is proposed, as [lemonade.Options] takes it; default none
 
 	Dir string          // studies folder; default [DefaultDir]
 	LLM propose.Options // the language model, for the arms that ask one
@@ -120,15 +121,19 @@ func (o Options) study(a Arm, seed int64) lemonade.Options {
 	noLag := 0
 	return lemonade.Options{
 		Data: o.Data, Partial: o.Partial, Proposer: a.Proposer, Prefer: "none", Wants: wants, Axes: axes,
-		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Rungs: o.Rungs, Seed: seed, Recipe: o.Recipe, Without: a.without(), Lag: &noLag,
+		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Rungs: o.Rungs, Seed: seed, Recipe: o.Recipe, Template: o.Template, Without: a.without(), Lag: &noLag,
 		Dir: o.Dir, LLM: o.LLM, Log: o.Log,
 	}
 }
 
 // name is the name of that study. Those of other rungs may lie in the same folder, so
-// that they are all held against the same without.
+// that they are all held against the same without, and those on a template.
 func (o Options) name(a Arm, seed int64) string {
 	name := fmt.Sprintf("%s.%s.%d", o.Data, a, seed)
+	if o.Template != "" {
+		file := filepath.Base(o.Template)
+		name += "." + strings.TrimSuffix(file, filepath.Ext(file))
+	}
 	if o.Rungs.Count > 1 && a.Without != lemonade.Halving {
 		name += ".rungs-" + strings.NewReplacer("reduction=", "", "shrink=", "", "least=", "", ",", "-").Replace(o.Rungs.String())
 	}

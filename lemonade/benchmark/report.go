@@ -22,7 +22,8 @@ type Report struct {
 	Partial     string       `json:"partial,omitempty"` // the mark of a partial copy, as in [datasets.Info.Partial]
 	Trials      int          `json:"trials"`            // of each study, when it is through
 	Budget      Budget       `json:"budget"`
-	Rungs       string       `json:"rungs,omitempty"` // of all arms but PROPOSER-rungs, as [lemonade.ParseRungs] reads them
+	Template    string       `json:"template,omitempty"` // whose choices were proposed
+	Rungs       string       `json:"rungs,omitempty"`    // of all arms but PROPOSER-rungs, as [lemonade.ParseRungs] reads them
 	Seeds       []int64      `json:"seeds"`
 	Statistics  []Statistic  `json:"statistics"`
 	Arms        []ArmReport  `json:"arms"`
@@ -34,6 +35,12 @@ type Budget struct {
 	TrainSamples int    `json:"train_samples"` // 0 is all
 	Epochs       int    `json:"epochs"`
 	Recipe       string `json:"recipe"`
+}
+
+// conditions are what all studies of a comparison have in common.
+type conditions struct {
+	Budget
+	Template string // text
 }
 
 // Statistic describes a number of the report.
@@ -102,7 +109,7 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	var budget *Budget
+	var same *conditions
 	partial := ""
 	models := map[Arm][]string{}
 	samples := map[Arm][]sample{} // by seed
@@ -118,17 +125,17 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 				continue
 			}
 			var stored struct {
-				Budget
+				conditions
 				Model string
 				Info  datasets.Info
 			}
 			if err := json.Unmarshal(study.Options, &stored); err != nil {
 				return Report{}, fmt.Errorf("study %q: its stored options: %w", name, err)
 			}
-			if budget == nil {
-				budget, partial = &stored.Budget, stored.Info.Partial()
-			} else if *budget != stored.Budget {
-				return Report{}, fmt.Errorf("study %q was trained with %+v, others with %+v: they do not compare", name, stored.Budget, *budget)
+			if same == nil {
+				same, partial = &stored.conditions, stored.Info.Partial()
+			} else if *same != stored.conditions {
+				return Report{}, fmt.Errorf("study %q was run with %+v, others with %+v: they do not compare", name, stored.conditions, *same)
 			}
 			if stored.Model != "" && !slices.Contains(models[a], stored.Model) {
 				models[a] = append(models[a], stored.Model)
@@ -140,7 +147,7 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 			samples[a][i].trials = ended(trials, o.Trials)
 		}
 	}
-	if budget == nil {
+	if same == nil {
 		return Report{}, fmt.Errorf("there are no studies of %s with these arms and seeds in %s yet", o.Data, o.Dir)
 	}
 	for i := range o.Seeds {
@@ -149,7 +156,7 @@ func Read(ctx context.Context, o Options) (_ Report, err error) {
 		}
 	}
 	r := summary(o, samples)
-	r.Budget, r.Partial = *budget, partial
+	r.Budget, r.Partial, r.Template = same.Budget, partial, o.Template
 	for i, a := range o.Arms {
 		r.Arms[i].Models = models[a]
 	}

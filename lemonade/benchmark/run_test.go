@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/lemonade/arch"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/record"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -158,6 +159,51 @@ func TestNothingIsTrainedTwice(t *testing.T) {
 	for name, v := range r.Arms[0].Values {
 		if w := r.Arms[1].Values[name]; (v.Mean == nil) != (w.Mean == nil) || v.Mean != nil && *v.Mean != *w.Mean {
 			t.Errorf("%s differs between arms that do the same", name)
+		}
+	}
+}
+
+// TestOnATemplate runs proposers that choose from a template, beside studies without.
+func TestOnATemplate(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "widths.star")
+	text := strings.Replace(arch.Seed(arch.Shape{8, 8, 1}, 10), "def network(x, classes):", "def network(x, classes):\n    x = conv(x, choice(\"width\", [4, 6, 8]), 3)", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	free := Options{Data: "digits", Arms: []Arm{{Proposer: "random"}}, Seeds: []int64{1}, Trials: 2, Dir: dir}
+	fenced := free
+	fenced.Arms, fenced.Template = []Arm{{Proposer: "random"}, {Proposer: "evolution"}}, file
+	for _, o := range []Options{free, fenced} {
+		o, err := o.complete()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t.Context(), o, brief{scripted{}}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Read(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := r.Write(&out, false); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(out.String(), "of the template "+file); told != (o.Template != "") || r.Template != o.Template {
+			t.Errorf("template %q: the report has %q, and says\n%s", o.Template, r.Template, &out)
+		}
+		store := openStore(t, dir)
+		for _, a := range o.Arms {
+			trials, err := store.Trials(t.Context(), o.name(a, 1))
+			if err != nil || len(trials) != 2 {
+				t.Fatalf("%s: %d trials: %v", a, len(trials), err)
+			}
+			for _, tr := range trials {
+				if chose := tr.Program != nil && len(tr.Program.Choices) > 0; chose != (o.Template != "") {
+					t.Errorf("%s, template %q, trial %d: program %+v", a, o.Template, tr.ID, tr.Program)
+				}
+			}
 		}
 	}
 }

@@ -29,8 +29,12 @@ func (r Report) Write(w io.Writer, markdown bool) error {
 	if r.Rungs != "" {
 		rungs = fmt.Sprintf(" in rungs (%s) but where the arm is without,", r.Rungs)
 	}
-	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials,%s %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
-		marked(r.Data, r.Partial), r.Trials, rungs, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
+	template := ""
+	if r.Template != "" {
+		template = fmt.Sprintf(" of the template %s", r.Template)
+	}
+	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials%s,%s %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
+		marked(r.Data, r.Partial), r.Trials, template, rungs, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
 	tables := [][][]string{r.values()}
 	var told []string
 	for _, c := range r.Comparisons {

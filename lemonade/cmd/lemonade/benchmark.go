@@ -27,11 +27,8 @@ func benchmarkCommand() *cobra.Command {
 
 func benchmarkProposersCommand() *cobra.Command {
 	var (
-		o     benchmark.Options
-		arms  []string
-		seeds string
-		only  bool
-		show  showBenchmark
+		studies benchmarkStudies
+		arms    []string
 	)
 	c := &cobra.Command{
 		Use:   "proposers",
@@ -47,51 +44,21 @@ has been trained is kept and is never trained again: a benchmark that was
 interrupted goes on with the same command. The objective is accuracy against
 multiply-accumulates, neither of which depends on the load of the machine.`, partNames()),
 		Example: `  lemonade benchmark proposers --arms random,rulebook --seeds 6
+  lemonade benchmark proposers --arms random,evolution,rulebook --template nasbench201 --data cifar10 --train-samples 2000
   lemonade benchmark proposers --arms random,rulebook,openai,openai-expert --seeds 1,2,3 --trials 12 --json out.json
   lemonade benchmark proposers --arms random,rulebook,openai --report-only --markdown`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if o.Seeds, err = parseSeeds(seeds); err != nil {
-				return err
-			}
-			for _, text := range arms {
-				a, err := benchmark.ParseArm(text)
-				if err != nil {
-					return err
-				}
-				o.Arms = append(o.Arms, a)
-			}
-			if o.Trials < 1 || o.Epochs < 1 {
-				return fmt.Errorf("trials and epochs: %d and %d must be 1 or more", o.Trials, o.Epochs)
-			}
-			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
-			return benchmarkProposers(c.Context(), c.OutOrStdout(), o, only, show)
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return studies.compare(c, arms) },
 	}
-	f := c.Flags()
-	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
-	f.BoolVar(&o.Partial, "partial", false, partialUsage)
-	f.StringSliceVar(&arms, "arms", []string{"random", "rulebook"}, "what is compared: PROPOSER or PROPOSER-PART, with commas between")
-	f.StringVar(&seeds, "seeds", "6", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
-	f.IntVar(&o.Trials, "trials", 12, "trials of each study in total")
-	f.IntVar(&o.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
-	f.IntVar(&o.Epochs, "epochs", 10, "epochs per trial")
-	f.StringVar(&o.Recipe, "recipe", "fixed", "fixed: every network is trained alike; free: programs choose how")
-	f.StringVar(&o.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
-	show.flags(f)
-	f.BoolVar(&only, "report-only", false, "run nothing, report on what is there")
+	c.Flags().StringSliceVar(&arms, "arms", []string{"random", "rulebook"}, "what is compared: PROPOSER or PROPOSER-PART, with commas between")
+	studies.flags(c.Flags(), 10)
 	return c
 }
 
-const partialUsage = "take a copy of the data set that has fewer samples than were published, and mark the report"
-
 func benchmarkRungsCommand() *cobra.Command {
 	var (
-		o               benchmark.Options
+		studies         benchmarkStudies
 		proposer, rungs string
-		seeds           string
-		only            bool
-		show            showBenchmark
 	)
 	c := &cobra.Command{
 		Use:   "rungs",
@@ -110,43 +77,76 @@ once, and counted with its energy and time in both.`,
   lemonade benchmark rungs --data cifar10 --trials 30 --train-samples 5000 --epochs 9 --rungs 3 --seeds 6 --json rungs.json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if o.Seeds, err = parseSeeds(seeds); err != nil {
+			if studies.Rungs, err = lemonade.ParseRungs(rungs); err != nil {
 				return err
 			}
-			if o.Rungs, err = lemonade.ParseRungs(rungs); err != nil {
-				return err
+			if studies.Rungs.Count < 2 {
+				return fmt.Errorf("rungs: %d leave nothing to compare: give 2 or more", studies.Rungs.Count)
 			}
-			if o.Rungs.Count < 2 {
-				return fmt.Errorf("rungs: %d leave nothing to compare: give 2 or more", o.Rungs.Count)
-			}
-			for _, text := range []string{proposer + "-" + string(lemonade.Halving), proposer} {
-				a, err := benchmark.ParseArm(text)
-				if err != nil {
-					return err
-				}
-				o.Arms = append(o.Arms, a)
-			}
-			if o.Trials < 1 || o.Epochs < 1 {
-				return fmt.Errorf("trials and epochs: %d and %d must be 1 or more", o.Trials, o.Epochs)
-			}
-			o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
-			return benchmarkProposers(c.Context(), c.OutOrStdout(), o, only, show)
+			return studies.compare(c, []string{proposer + "-" + string(lemonade.Halving), proposer})
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
-	f.BoolVar(&o.Partial, "partial", false, partialUsage)
 	f.StringVar(&proposer, "proposer", "rulebook", "who proposes networks in both arms")
 	f.StringVar(&rungs, "rungs", "3", "as for discover: their number, perhaps with reduction=3,shrink=epochs|samples|both,least=1")
-	f.StringVar(&seeds, "seeds", "6", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
-	f.IntVar(&o.Trials, "trials", 12, "networks of each study")
-	f.IntVar(&o.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
-	f.IntVar(&o.Epochs, "epochs", 9, "epochs of a whole training")
-	f.StringVar(&o.Recipe, "recipe", "fixed", "fixed: every network is trained alike; free: programs choose how")
-	f.StringVar(&o.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
-	show.flags(f)
-	f.BoolVar(&only, "report-only", false, "run nothing, report on what is there")
+	studies.flags(f, 9)
 	return c
+}
+
+// benchmarkStudies are a comparison of whole studies, arm by arm and seed by seed.
+type benchmarkStudies struct {
+	benchmark.Options
+	seeds string
+	only  bool
+	show  showBenchmark
+}
+
+func (b *benchmarkStudies) flags(f *pflag.FlagSet, epochs int) {
+	dataFlags(f, "digits", &b.Data, &b.Partial)
+	f.StringVar(&b.seeds, "seeds", "6", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
+	f.IntVar(&b.Trials, "trials", 12, "networks of each study in total")
+	f.IntVar(&b.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
+	f.IntVar(&b.Epochs, "epochs", epochs, "epochs of a whole training")
+	f.StringVar(&b.Recipe, "recipe", "fixed", "fixed: every network is trained alike; free: programs choose how")
+	f.StringVar(&b.Template, "template", "", "`PATH` of a program whose choices are all that is proposed, or "+strings.Join(lemonade.Templates(), ", ")+" (default programs are free)")
+	f.StringVar(&b.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
+	b.show.flags(f)
+	f.BoolVar(&b.only, "report-only", false, "run nothing, report on what is there")
+}
+
+// compare runs the arms' studies and reports on them.
+func (b *benchmarkStudies) compare(c *cobra.Command, arms []string) (err error) {
+	o := b.Options
+	if o.Seeds, err = parseSeeds(b.seeds); err != nil {
+		return err
+	}
+	for _, text := range arms {
+		a, err := benchmark.ParseArm(text)
+		if err != nil {
+			return err
+		}
+		o.Arms = append(o.Arms, a)
+	}
+	if o.Trials < 1 || o.Epochs < 1 {
+		return fmt.Errorf("trials and epochs: %d and %d must be 1 or more", o.Trials, o.Epochs)
+	}
+	o.Log = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
+	if !b.only {
+		if err := benchmark.Run(c.Context(), o); err != nil {
+			return err
+		}
+	}
+	report, err := benchmark.Read(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	return b.show.write(c.OutOrStdout(), report)
+}
+
+// dataFlags name the data of a benchmark.
+func dataFlags(f *pflag.FlagSet, standard string, data *string, partial *bool) {
+	f.StringVar(data, "data", standard, "data set: "+strings.Join(datasets.Names(), ", "))
+	f.BoolVar(partial, "partial", false, "take a copy of the data set that has fewer samples than were published, and mark the report")
 }
 
 // showBenchmark says what is made of the report.
@@ -179,19 +179,6 @@ func (s showBenchmark) write(out io.Writer, report interface {
 	return report.Write(out, s.markdown)
 }
 
-func benchmarkProposers(ctx context.Context, out io.Writer, o benchmark.Options, only bool, show showBenchmark) error {
-	if !only {
-		if err := benchmark.Run(ctx, o); err != nil {
-			return err
-		}
-	}
-	report, err := benchmark.Read(ctx, o)
-	if err != nil {
-		return err
-	}
-	return show.write(out, report)
-}
-
 func benchmarkMeasurementsCommand() *cobra.Command {
 	var (
 		o    benchmark.MeasureOptions
@@ -221,8 +208,7 @@ Whatever else runs on the machine disturbs it, as it disturbs a study.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
-	f.BoolVar(&o.Partial, "partial", false, partialUsage)
+	dataFlags(f, "digits", &o.Data, &o.Partial)
 	f.IntVar(&o.Times, "times", 10, "runs of each of the two networks")
 	f.DurationVar(&o.Profile, "profile", 0, "time for the measurement of inference in each run (default as in a study)")
 	show.flags(f)
@@ -257,8 +243,7 @@ for as many epochs as fill the time; a first trial of two epochs finds out how m
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Data, "data", "cifar10", "data set: "+strings.Join(datasets.Names(), ", "))
-	f.BoolVar(&o.Partial, "partial", false, partialUsage)
+	dataFlags(f, "cifar10", &o.Data, &o.Partial)
 	f.IntVar(&o.TrainSamples, "train-samples", 5000, "training samples, drawn evenly from the classes (0 takes all)")
 	f.DurationVar(&o.Time, "time", time.Minute, "time that a trial should take, or about")
 	f.IntVar(&o.Times, "times", 1, "trials")
