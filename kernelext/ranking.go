@@ -62,17 +62,23 @@ func (r ranking) words() string {
 		return ""
 	}
 	text := "How well short trainings rank long ones: "
-	switch c := r.result; {
-	case c.Tau == nil:
-		text += "unknown, as all networks are equally accurate on one side"
-	case c.Low == nil:
-		text += fmt.Sprintf("Kendall's tau-b %.2f", *c.Tau)
-	default:
-		text += fmt.Sprintf("Kendall's tau-b %.2f, 95 %% interval %.2f to %.2f", *c.Tau, *c.Low, *c.High)
+	if r.result.Tau == nil {
+		text += "unknown, as all networks are equally accurate on one side,"
+	} else {
+		text += r.tau()
 	}
-	text += fmt.Sprintf(", over %d networks, by their accuracy on the validation split in the search and after %d epochs on all training samples.", n, r.epochs)
+	text += fmt.Sprintf(" over %d networks, by their accuracy on the validation split in the search and after %d epochs on all training samples.", n, r.epochs)
 	if n < benchmark.LeastItems {
 		text += fmt.Sprintf(" These are too few for a claim: %d or more are needed.", benchmark.LeastItems)
+	}
+	return text
+}
+
+// tau is the figure with its interval, where that is known.
+func (r ranking) tau() string {
+	text := fmt.Sprintf("Kendall's tau-b %.2f", *r.result.Tau)
+	if r.result.Low != nil {
+		text += fmt.Sprintf(", 95 %% interval %.2f to %.2f,", *r.result.Low, *r.result.High)
 	}
 	return text
 }
@@ -84,12 +90,8 @@ func (r ranking) chart() chart {
 	if len(r.trials) < 2 {
 		return c
 	}
-	if t := r.result.Tau; t != nil {
-		c.Note = fmt.Sprintf("Kendall's tau-b %.2f over %d networks", *t, len(r.trials))
-		if r.result.Low != nil {
-			c.Note += fmt.Sprintf(", 95 %% interval %.2f to %.2f", *r.result.Low, *r.result.High)
-		}
-		c.Note += ": 1 is the same order, 0 is chance."
+	if r.result.Tau != nil {
+		c.Note = fmt.Sprintf("%s over %d networks: 1 is the same order, 0 is chance.", r.tau(), len(r.trials))
 		if len(r.trials) < benchmark.LeastItems {
 			c.Note += fmt.Sprintf(" %d or more networks are needed for a claim.", benchmark.LeastItems)
 		}
