@@ -1,0 +1,5 @@
+//go:build race
+
+package datasets
+
+const racing = true // every pixel is some ten times slower under the race detector
