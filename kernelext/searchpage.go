@@ -15,39 +15,16 @@ import (
 // else: a chart of each measure over the evaluations, beside the true front's, and
 // its tables.
 func SearchPage(r benchmark.SearchReport) ([]byte, error) {
-	title := fmt.Sprintf("%s against %s", r.Table.Accuracy, r.Table.Cost)
-	var b strings.Builder
-	b.WriteString(pageHead(title, fmt.Sprintf("%d architectures, %d searches of each strategy", r.Table.Architectures, len(r.Seeds))))
-	b.WriteString(library())
-	for _, c := range searchCharts(r) {
-		drawn, err := c.drawn(newID(), "")
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString(drawn)
-	}
-	fmt.Fprintf(&b, `<h2 style="font-size:18px">Median [quartiles]</h2>%s`, gridHTML(r.Grid()))
+	tables := []section{{"Median [quartiles]", "", r.Grid()}}
 	if grid := r.Differences(); len(grid) > 1 {
-		fmt.Fprintf(&b, `<h2 style="font-size:18px">Differences seed by seed</h2><p style="font-size:13px">Mean [95 %% interval], and seeds in which the strategy is better / as good / worse.</p>%s`, gridHTML(grid))
+		tables = append(tables, section{"Differences seed by seed", "Mean [95 % interval], and seeds in which the strategy is better / as good / worse.", grid})
 	}
-	b.WriteString("</body></html>\n")
-	return []byte(b.String()), nil
+	title := fmt.Sprintf("%s against %s", r.Table.Accuracy, r.Table.Cost)
+	return benchmarkPage(title, fmt.Sprintf("%d architectures, %d searches of each strategy", r.Table.Architectures, len(r.Seeds)), searchCharts(r), tables)
 }
 
 // SearchPictures are the page's charts as SVG, by the names of their files.
-func SearchPictures(r benchmark.SearchReport) map[string]string {
-	all := map[string]string{}
-	for _, c := range searchCharts(r) {
-		all[c.file()+".svg"] = c.svg()
-	}
-	return all
-}
-
-// searchMarks tell the strategies apart, by colour and by shape.
-var searchMarks = []series{
-	{Color: blue, Symbol: "circle"}, {Color: orange, Symbol: "diamond"}, {Color: green, Symbol: "ring"},
-	{Color: vermillion, Symbol: "frame"}, {Color: purple, Symbol: "square"}, {Color: sky, Symbol: "cross"},
-}
+func SearchPictures(r benchmark.SearchReport) map[string]string { return pictures(searchCharts(r)) }
 
 // searchMeasure is one of the measures, as the page tells of it.
 type searchMeasure struct {
@@ -81,7 +58,7 @@ func (m searchMeasure) medians(r benchmark.SearchReport) chart {
 	c := chart{Name: strings.ReplaceAll(m.name, "_", "-"), Title: m.title + ", medians over the seeds", Note: m.note}
 	values := []float64{m.truth}
 	for i, name := range r.Order {
-		line := searchMarks[i%len(searchMarks)]
+		line := armMarks[i%len(armMarks)]
 		line.Name, line.Size, line.Line = name, 9, true
 		for j, n := range r.Curves[name].Evaluations {
 			q, ok := r.Curves[name].At[j][m.name]
@@ -114,7 +91,7 @@ func (m searchMeasure) quartiles(r benchmark.SearchReport) chart {
 			values = append(values, q.Q1, q.Q3)
 			rows = append(rows, fmt.Sprintf("%d %s", n, name))
 			if bars[name] == nil {
-				bars[name] = &series{Name: name, Color: searchMarks[i%len(searchMarks)].Color, Symbol: "bar"}
+				bars[name] = &series{Name: name, Color: armMarks[i%len(armMarks)].Color, Symbol: "bar"}
 			}
 			y, tip := float64(len(rows)), quartileTip(name, n, q)
 			bars[name].Points = append(bars[name].Points, point{X: q.Q1, X1: q.Q3, Y: y, Tip: tip})
@@ -141,21 +118,3 @@ func quartileTip(name string, n int, q benchmark.Quartiles) string {
 }
 
 func short(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
-
-// gridHTML is a table whose first row is its head.
-func gridHTML(grid [][]string) string {
-	var b strings.Builder
-	b.WriteString(`<div style="overflow:auto"><table style="border-collapse:collapse;font-size:12px">`)
-	for i, row := range grid {
-		b.WriteString(`<tr>`)
-		for _, cell := range row {
-			tag := "td"
-			if i == 0 {
-				tag = "th"
-			}
-			fmt.Fprintf(&b, `<%s style="text-align:left;white-space:nowrap;padding:2px 12px 2px 0;border-bottom:1px solid #8884">%s</%s>`, tag, html.EscapeString(cell), tag)
-		}
-		b.WriteString(`</tr>`)
-	}
-	return b.String() + `</table></div>`
-}

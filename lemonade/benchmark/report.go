@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade"
@@ -57,7 +58,13 @@ type ArmReport struct {
 	Models []string           `json:"models"` // language models that were asked
 	Done   []int              `json:"done"`   // trials that have ended, in the order of the seeds
 	Values map[string]Summary `json:"values"` // by the statistic's name
+	Course Course             `json:"course"`
 }
+
+// Label is the arm in words: "rulebook without rungs".
+func (a ArmReport) Label() string { return label(a.Arm) }
+
+func label(arm string) string { return strings.Replace(arm, "-", " without ", 1) }
 
 // Comparison holds an arm against a baseline of the same seeds, by the trials that
 // both have.
@@ -219,6 +226,7 @@ func summary(o Options, samples map[Arm][]sample) Report {
 			}
 			row.Values[s.name] = summarise(values)
 		}
+		row.Course = course(samples[a])
 		r.Arms = append(r.Arms, row)
 		for _, b := range baselinesOf(o.Arms) {
 			if b == a || samples[b] == nil {

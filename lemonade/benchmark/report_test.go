@@ -115,7 +115,7 @@ func TestSummaryAndTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := b.String()
-		for _, want := range []string{"openai-expert", "some-model", "4 of 6", "100 %", "best effectiveness after 2", "Difference to rulebook", "Difference to random", " 2/0/0"} {
+		for _, want := range []string{"openai without expert", "some-model", "4 of 6", "100 %", "best effectiveness after 2", "Difference to rulebook", "Difference to random", " 2/0/0"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("markdown %v: no %q in\n%s", markdown, want, text)
 			}

@@ -78,6 +78,18 @@ func TestRungsAgainstNone(t *testing.T) {
 			t.Errorf("%s: hypervolume %v at equal energy, %v in the end", r.Arms[arm].Arm, equal, end)
 		}
 	}
+	for arm, a := range r.Arms {
+		end, trials, energy := value(arm, "hypervolume_8"), a.Course.Trials, a.Course.Energy
+		if len(trials) != 8 || trials[7].At != 8 || !near(digits(end), trials[7].Median) || len(energy) != courseSteps ||
+			!near(value(arm, "training_energy"), energy[courseSteps-1].At) || !near(digits(end), energy[courseSteps-1].Median) {
+			t.Errorf("%s ends at %v, its course is\n%+v", a.Arm, end, a.Course)
+		}
+		for i := range energy[1:] {
+			if energy[i+1].Median < energy[i].Median {
+				t.Errorf("%s: with more energy the hypervolume falls from %v to %v", a.Arm, energy[i], energy[i+1])
+			}
+		}
+	}
 	if c := r.Comparisons[0]; c.Arm != "rulebook-rungs" || c.Baseline != "rulebook" || r.Rungs != o.Rungs.String() {
 		t.Errorf("compared is %s with %s, in rungs %q", c.Arm, c.Baseline, r.Rungs)
 	}

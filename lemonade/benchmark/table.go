@@ -19,8 +19,14 @@ func marked(data, partial string) string {
 	return data + " (" + partial + ")"
 }
 
-// Write prints the report as aligned text, or as Markdown.
-func (r Report) Write(w io.Writer, markdown bool) error {
+// Table is a table of a report.
+type Table struct {
+	Title, Note string
+	Grid        [][]string // the first row is its head
+}
+
+// About says what was compared, and how.
+func (r Report) About() (title, about string) {
 	samples := "all training samples"
 	if n := r.Budget.TrainSamples; n > 0 {
 		samples = fmt.Sprintf("%d training samples", n)
@@ -33,9 +39,13 @@ func (r Report) Write(w io.Writer, markdown bool) error {
 	if r.Template != "" {
 		template = fmt.Sprintf(" of the template %s", r.Template)
 	}
-	paragraphs := []string{fmt.Sprintf("Proposers on %s: %d trials%s,%s %s, epochs %d, recipe %s, %d seeds. Mean with 95 %% interval over the seeds.",
-		marked(r.Data, r.Partial), r.Trials, template, rungs, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))}
-	tables := [][][]string{r.values()}
+	return "Proposers on " + marked(r.Data, r.Partial), fmt.Sprintf("%d trials%s,%s %s, epochs %d, recipe %s, %d seeds",
+		r.Trials, template, rungs, samples, r.Budget.Epochs, r.Budget.Recipe, len(r.Seeds))
+}
+
+// Tables are those of the report: all arms, and each comparison.
+func (r Report) Tables() []Table {
+	tables := []Table{{"All arms", "Mean with 95 % interval over the seeds.", r.values()}}
 	var told []string
 	for _, c := range r.Comparisons {
 		b := c.Baseline
@@ -44,21 +54,24 @@ func (r Report) Write(w io.Writer, markdown bool) error {
 		}
 		told = append(told, b)
 		if grid := r.comparisons(b); len(grid) > 1 {
-			paragraphs = append(paragraphs, fmt.Sprintf("Difference to %s in the same seeds; seeds with more / as much / less.", b))
-			tables = append(tables, grid)
+			tables = append(tables, Table{"Difference to " + label(b), "In the same seeds; seeds with more / as much / less.", grid})
 		}
 	}
-	for i, grid := range tables {
-		if _, err := fmt.Fprintf(w, "%s\n\n", paragraphs[i]); err != nil {
+	return tables
+}
+
+// Write prints the report as aligned text, or as Markdown.
+func (r Report) Write(w io.Writer, markdown bool) error {
+	title, about := r.About()
+	if _, err := fmt.Fprintf(w, "%s: %s.\n", title, about); err != nil {
+		return err
+	}
+	for _, t := range r.Tables() {
+		if _, err := fmt.Fprintf(w, "\n%s. %s\n\n", t.Title, t.Note); err != nil {
 			return err
 		}
-		if err := writeGrid(w, grid, markdown); err != nil {
+		if err := writeGrid(w, t.Grid, markdown); err != nil {
 			return err
-		}
-		if i < len(tables)-1 {
-			if _, err := fmt.Fprintln(w); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -72,7 +85,7 @@ func (r Report) values() [][]string {
 		for _, n := range a.Done {
 			sum += n
 		}
-		head = append(head, a.Arm)
+		head = append(head, a.Label())
 		models = append(models, cmp.Or(strings.Join(a.Models, ", "), "–"))
 		done = append(done, fmt.Sprintf("%d of %d", sum, r.Trials*len(r.Seeds)))
 	}
@@ -97,8 +110,8 @@ func (r Report) comparisons(baseline string) [][]string {
 			if c.Baseline != baseline || c.Statistic != s.Name {
 				continue
 			}
-			if !slices.Contains(grid[0], c.Arm) {
-				grid[0] = append(grid[0], c.Arm)
+			if !slices.Contains(grid[0], label(c.Arm)) {
+				grid[0] = append(grid[0], label(c.Arm))
 			}
 			text := cell(s.kind, c.Differences, "+")
 			if c.Differences.Mean != nil {

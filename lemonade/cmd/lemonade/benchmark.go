@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lemo-nade/lemonade/datasets"
+	"github.com/lemo-nade/lemonade/kernelext"
 	"github.com/lemo-nade/lemonade/lemonade"
 	"github.com/lemo-nade/lemonade/lemonade/benchmark"
 )
@@ -99,6 +101,7 @@ type benchmarkStudies struct {
 	seeds string
 	only  bool
 	show  showBenchmark
+	drawn drawBenchmark
 }
 
 func (b *benchmarkStudies) flags(f *pflag.FlagSet, epochs int) {
@@ -111,6 +114,7 @@ func (b *benchmarkStudies) flags(f *pflag.FlagSet, epochs int) {
 	f.StringVar(&b.Template, "template", "", "`PATH` of a program whose choices are all that is proposed, or "+strings.Join(lemonade.Templates(), ", ")+" (default programs are free)")
 	f.StringVar(&b.Dir, "studies", "", "folder of the studies (default benchmarks in the data folder)")
 	b.show.flags(f)
+	b.drawn.flags(f)
 	f.BoolVar(&b.only, "report-only", false, "run nothing, report on what is there")
 }
 
@@ -138,6 +142,10 @@ func (b *benchmarkStudies) compare(c *cobra.Command, arms []string) (err error) 
 	}
 	report, err := benchmark.Read(c.Context(), o)
 	if err != nil {
+		return err
+	}
+	page := func() ([]byte, error) { return kernelext.StudiesPage(report) }
+	if err := b.drawn.write(page, kernelext.StudiesPictures(report)); err != nil {
 		return err
 	}
 	return b.show.write(c.OutOrStdout(), report)
@@ -177,6 +185,41 @@ func (s showBenchmark) write(out io.Writer, report interface {
 		}
 	}
 	return report.Write(out, s.markdown)
+}
+
+// drawBenchmark says where the charts of a report go.
+type drawBenchmark struct {
+	html string // file, or ""
+	svg  string // folder, or ""
+}
+
+func (d *drawBenchmark) flags(f *pflag.FlagSet) {
+	f.StringVar(&d.html, "html", "", "write the report with its charts as a page to this file")
+	f.StringVar(&d.svg, "svg", "", "write the charts as SVG into this `FOLDER`")
+}
+
+func (d drawBenchmark) write(page func() ([]byte, error), pictures map[string]string) error {
+	if d.html != "" {
+		text, err := page()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(d.html, text, 0o644); err != nil {
+			return err
+		}
+	}
+	if d.svg == "" {
+		return nil
+	}
+	if err := os.MkdirAll(d.svg, 0o755); err != nil {
+		return err
+	}
+	for name, picture := range pictures {
+		if err := os.WriteFile(filepath.Join(d.svg, name), []byte(picture), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func benchmarkMeasurementsCommand() *cobra.Command {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,8 +83,7 @@ table by lemonade/benchmark/optuna/search.py, whose file --with shows beside.`,
 	f.StringVar(&seeds, "seeds", "50", "how many seeds, or a list such as 1,2,3 (4, is seed 4 alone)")
 	f.StringVar(&o.Data, "data", "cifar10", "data set that the strategies are told: "+strings.Join(datasets.Names(), ", "))
 	f.StringSliceVar(&show.with, "with", nil, "`FILE,FILE` of JSON reports on the same table, to show beside")
-	f.StringVar(&show.html, "html", "", "write the report with its charts as a page to this file")
-	f.StringVar(&show.svg, "svg", "", "write the charts as SVG into this `FOLDER`")
+	show.drawn.flags(f)
 	show.flags(f)
 	return c
 }
@@ -94,34 +91,8 @@ table by lemonade/benchmark/optuna/search.py, whose file --with shows beside.`,
 // showSearch says what is made of the report.
 type showSearch struct {
 	showBenchmark
-	with []string
-	html string
-	svg  string
-}
-
-// draw writes the page and the pictures that are asked for.
-func (s showSearch) draw(r benchmark.SearchReport) error {
-	if s.html != "" {
-		page, err := kernelext.SearchPage(r)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(s.html, page, 0o644); err != nil {
-			return err
-		}
-	}
-	if s.svg == "" {
-		return nil
-	}
-	if err := os.MkdirAll(s.svg, 0o755); err != nil {
-		return err
-	}
-	for name, picture := range kernelext.SearchPictures(r) {
-		if err := os.WriteFile(filepath.Join(s.svg, name), []byte(picture), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	drawn drawBenchmark
+	with  []string
 }
 
 func benchmarkSearch(ctx context.Context, out io.Writer, o benchmark.SearchOptions, show showSearch) error {
@@ -142,7 +113,8 @@ func benchmarkSearch(ctx context.Context, out io.Writer, o benchmark.SearchOptio
 			return fmt.Errorf("with %s: %w", show.with[i], err)
 		}
 	}
-	if err := show.draw(report); err != nil {
+	page := func() ([]byte, error) { return kernelext.SearchPage(report) }
+	if err := show.drawn.write(page, kernelext.SearchPictures(report)); err != nil {
 		return err
 	}
 	return show.write(out, report)
