@@ -71,6 +71,10 @@ func (r *runner) next(ctx context.Context) (trial.Trial, error) {
 		t, ok = r.due()
 	}
 	if ok {
+		t, _, err := r.Trial(ctx, t.ID)
+		if err != nil {
+			return t, err
+		}
 		t.State, t.Reason, t.Ended = trial.Running, "", time.Time{}
 		r.emit(Event{Kind: Promoted, Trial: t})
 		return t, nil

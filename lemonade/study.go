@@ -296,6 +296,11 @@ func (s *Study) refresh(ctx context.Context, least detail) error {
 	} else {
 		trials, err = s.store.Outlines(ctx, s.name, held == programs)
 	}
+	for i := range trials { // what has not ended is gone on with
+		if err == nil && trials[i].Brief && !trials[i].State.Done() {
+			trials[i], _, err = s.store.Trial(ctx, s.name, trials[i].ID)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -60,8 +60,8 @@ func (r *runner) byHand(ctx context.Context, source string) (trial.Trial, error)
 	case err != nil:
 		return trial.Trial{}, err
 	case state == trial.Duplicate:
-		known, _ := r.Trials().ByID(r.known(program))
-		return known, nil
+		known, _, err := r.Trial(ctx, r.known(program))
+		return known, err
 	case state != trial.Complete:
 		return trial.Trial{}, fmt.Errorf("the program is %s and is not trained: %s", state, reason)
 	}
