@@ -46,6 +46,11 @@ func (r *runner) reuse(ctx context.Context, job trial.Job, key string) (trial.Re
 			result.Metrics[name] = m
 		}
 	}
+	for _, m := range r.objective.Concerns() { // it may have been trained where nobody profiled it
+		if _, ok := result.Metrics[m]; !ok && !m.Follows() && (!job.Budget.NoProfile || ofTraining(m)) {
+			return trial.Result{}, nil, nil
+		}
+	}
 	if found.Weights != "" && job.Weights != "" {
 		err = keepToo(found.Weights, job.Weights)
 	}

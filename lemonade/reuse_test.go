@@ -2,6 +2,7 @@ package lemonade_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -215,4 +216,60 @@ func TestReuseOfBaselines(t *testing.T) {
 	if diff := cmp.Diff(want[0].Metrics, got[0].Metrics); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestReuseOfWhatHoldsInPart does not take over the figures of a trial whose rungs were
+// trained on several machines, or one that lacks what the study is after.
+func TestReuseOfWhatHoldsInPart(t *testing.T) {
+	elsewhere := thisMachine
+	elsewhere.Machine = "an i9, 16 threads"
+	inRungs, whole := quick, quick
+	inRungs.Dir, inRungs.Epochs, inRungs.Rungs = t.TempDir(), 4, lemonade.Rungs{Count: 2}
+	whole.Dir, whole.Epochs = inRungs.Dir, 4
+
+	inRungs.Evaluator = &machine{about: elsewhere}
+	run(t, open(t, "moved", inRungs), 3, nil)
+	inRungs.Evaluator = &machine{about: thisMachine, jobs: 100}
+	moved := open(t, "moved", inRungs)
+	run(t, moved, 12, nil)
+	sources := map[string]string{} // of programs, by what is special about them
+	for _, x := range moved.Trials() {
+		if x.ID <= 3 && len(x.Rungs) == 2 && !x.Rungs[0].Through {
+			sources["begun elsewhere"] = x.Program.Source
+		}
+	}
+
+	accurate := inRungs
+	accurate.Prefer, accurate.Wants, accurate.Axes = "none", []objective.Want{{Metric: trial.Accuracy}, {Metric: trial.MACs}}, []trial.Metric{trial.Accuracy, trial.MACs}
+	const source = "def network(x, classes):\n    return dense(global_avg_pool(relu(conv(x, 5))), classes)\n"
+	short := whole
+	short.Epochs, short.Evaluator = 1, &machine{about: elsewhere}
+	try(t, open(t, "short", short), source)
+	accurate.Evaluator = &machine{about: thisMachine, jobs: 200}
+	if x := try(t, open(t, "accurate", accurate), source); x.Rungs[0].Reused == nil || x.Rungs[1].Reused != nil {
+		t.Fatalf("rungs %+v, want the first taken over", x.Rungs)
+	}
+	sources["never profiled"] = source
+
+	if len(sources) != 2 {
+		t.Fatalf("programs %v", sources)
+	}
+	for name, source := range sources {
+		for _, o := range []lemonade.Options{short, whole} {
+			o.Evaluator = &machine{about: thisMachine, jobs: 300}
+			x := try(t, open(t, fmt.Sprintf("%s for %d", name, o.Epochs), o), source)
+			if _, ok := x.Metrics[trial.Latency]; x.Reused != nil || !ok {
+				t.Errorf("%s, %d epochs: reused from %v, a latency: %v", name, o.Epochs, x.Reused, ok)
+			}
+		}
+	}
+}
+
+func try(t *testing.T, s *lemonade.Study, source string) trial.Trial {
+	t.Helper()
+	x, err := s.Try(t.Context(), source, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }

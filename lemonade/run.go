@@ -112,13 +112,18 @@ func (r *runner) measure(ctx context.Context, t *trial.Trial) error {
 	} else if result, err = r.train(ctx, t, job); err != nil {
 		return err // the trial stays Running: the next run takes it up again
 	}
-	conditions := r.conditions(job)
+	here := r.conditions(job)
+	conditions := &here
+	if last, ok := t.LastRung(); ok && (last.Conditions == nil || *last.Conditions != here) {
+		conditions = nil // what was profiled at the first rung is kept
+	}
 	t.Reused = from
 	t.State, t.Reason, t.Curve, t.Seconds, t.Forecast, t.Quality = result.State, result.Reason, result.Curve, result.Seconds, result.Forecast, result.Quality
-	t.Conditions = &conditions
+	t.Conditions = conditions
 	if len(r.settings.Ladder) > 0 {
 		r.climbed(t, job, key, began, result)
-		t.Rungs[len(t.Rungs)-1].Reused = from
+		rung := &t.Rungs[len(t.Rungs)-1]
+		rung.Reused, rung.Conditions = from, conditions
 	} else {
 		t.Metrics = maps.Clone(t.Metrics) // others may be looking
 		maps.Copy(t.Metrics, result.Metrics)

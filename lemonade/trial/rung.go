@@ -11,22 +11,23 @@ import (
 // network is trained briefly, the better ones again for longer, and the best in
 // full. Measurements compare within a rung alone.
 type Rung struct {
-	Rung    int                `json:"rung"`    // from 1, the shortest training
-	Of      int                `json:"of"`      // number of the whole training
-	Step    int                `json:"step"`    // number of the training in its study, from 1
-	Epochs  int                `json:"epochs"`  // of this training
-	Samples int                `json:"samples"` // likewise; 0 is all
-	Share   float64            `json:"share"`   // of the whole training's work, epochs times samples
-	Key     string             `json:"key"`     // trial_key of this training
-	State   State              `json:"state"`   // Complete, Failed or Infeasible
-	Reason  string             `json:"reason,omitempty"`
-	Through bool               `json:"through,omitempty"` // went on at once, whatever was measured here
-	Reused  *Source            `json:"reused,omitempty"`  // where the training was taken over from; nil where the network was trained
-	Metrics Metrics            `json:"metrics,omitempty"` // without the static ones
-	Curve   []Epoch            `json:"curve,omitempty"`
-	Seconds map[string]float64 `json:"seconds,omitempty"` // of the evaluation, by phase
-	Started time.Time          `json:"started"`
-	Ended   time.Time          `json:"ended"`
+	Rung       int                `json:"rung"`    // from 1, the shortest training
+	Of         int                `json:"of"`      // number of the whole training
+	Step       int                `json:"step"`    // number of the training in its study, from 1
+	Epochs     int                `json:"epochs"`  // of this training
+	Samples    int                `json:"samples"` // likewise; 0 is all
+	Share      float64            `json:"share"`   // of the whole training's work, epochs times samples
+	Key        string             `json:"key"`     // trial_key of this training
+	State      State              `json:"state"`   // Complete, Failed or Infeasible
+	Reason     string             `json:"reason,omitempty"`
+	Through    bool               `json:"through,omitempty"`    // went on at once, whatever was measured here
+	Reused     *Source            `json:"reused,omitempty"`     // where the training was taken over from; nil where the network was trained
+	Conditions *Conditions        `json:"conditions,omitempty"` // as in [Trial]
+	Metrics    Metrics            `json:"metrics,omitempty"`    // without the static ones
+	Curve      []Epoch            `json:"curve,omitempty"`
+	Seconds    map[string]float64 `json:"seconds,omitempty"` // of the evaluation, by phase
+	Started    time.Time          `json:"started"`
+	Ended      time.Time          `json:"ended"`
 }
 
 // String names the rung: "rung 1 of 3".
@@ -53,7 +54,7 @@ func (t Trial) At(rung int) (_ Trial, ok bool) {
 	r := t.Rungs[i]
 	then := t
 	then.State, then.Reason, then.Key, then.Curve, then.Seconds, then.Ended = Complete, "", r.Key, r.Curve, r.Seconds, r.Ended
-	then.Reused = r.Reused
+	then.Reused, then.Conditions = r.Reused, r.Conditions
 	then.Rungs, then.Metrics = t.Rungs[:i+1], t.static()
 	maps.Copy(then.Metrics, r.Metrics)
 	if i < len(t.Rungs)-1 { // what is kept of the latest training alone

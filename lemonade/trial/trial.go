@@ -148,7 +148,7 @@ type Trial struct {
 	Rungs         []Rung             `json:"rungs,omitempty"`         // its trainings, the shortest first; none where every network is trained in full at once
 	Effectiveness *float64           `json:"effectiveness,omitempty"` // nil where it is unknown
 	Weights       string             `json:"weights,omitempty"`       // file of the trained weights, where they are kept
-	Conditions    *Conditions        `json:"conditions,omitempty"`    // that the measured figures hold for; nil where there are none
+	Conditions    *Conditions        `json:"conditions,omitempty"`    // that the measured figures hold for; nil where there are none, or not the same for all
 	Reused        *Source            `json:"reused,omitempty"`        // where they were taken over from, of the latest rung; nil where the network was trained
 	Started       time.Time          `json:"started"`
 	Ended         time.Time          `json:"ended,omitzero"`
