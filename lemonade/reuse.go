@@ -51,7 +51,7 @@ func (r *runner) reuse(ctx context.Context, job trial.Job, key string) (trial.Re
 			return trial.Result{}, nil, nil
 		}
 	}
-	if found.Weights != "" && job.Weights != "" {
+	if job.Weights != "" {
 		err = keepToo(found.Weights, job.Weights)
 	}
 	return result, &trial.Source{Study: study, Trial: found.ID}, err
@@ -77,12 +77,19 @@ func (r *runner) conditions(job trial.Job) trial.Conditions {
 }
 
 // keepToo gives a file of weights a second name, or copies it where that cannot be.
-// That the file has gone meanwhile is no error.
+// That there is none, or that it has gone meanwhile, is no error. What another training
+// has left under that name goes.
 func keepToo(from, to string) error {
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if from == "" {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	in, err := os.Open(from)

@@ -2,10 +2,12 @@ package lemonade_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -272,4 +274,45 @@ func try(t *testing.T, s *lemonade.Study, source string) trial.Trial {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// TestReuseOfWeights takes no file for a trial's weights that another training has left
+// there, be it that the study of that name is a new one.
+func TestReuseOfWeights(t *testing.T) {
+	o := quick
+	o.Dir = t.TempDir()
+	o.Evaluator = &machine{about: thisMachine}
+	a := open(t, "a", o)
+	run(t, a, 6, nil)
+	left := func(id int) string { return filepath.Join(o.Dir, "weights", "b", fmt.Sprintf("%d.safetensors", id)) }
+	for id := range 6 {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(left(1)), 0o755), os.WriteFile(left(id+1), []byte("of another"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	without := 0
+	b := open(t, "b", o)
+	run(t, b, 6, func(e lemonade.Event) {
+		if e.Kind != lemonade.Ended {
+			return
+		}
+		was, _, err := a.Trial(t.Context(), e.Trial.ID)
+		if err != nil || e.Trial.Reused == nil || (was.Weights == "") != (e.Trial.Weights == "") {
+			t.Errorf("trial %d, reused from %v: weights %q, the training's %q; %v", e.Trial.ID, e.Trial.Reused, e.Trial.Weights, was.Weights, err)
+		}
+		if e.Trial.Weights == "" {
+			without++
+		}
+	})
+	if without == 0 || without == 6 {
+		t.Fatalf("%d of 6 without weights: the test shows nothing", without)
+	}
+	for _, x := range b.Trials() {
+		if x.Weights == "" {
+			continue
+		}
+		if got, err := os.ReadFile(x.Weights); err != nil || string(got) != "weights" {
+			t.Errorf("weights of trial %d: %q, %v", x.ID, got, err)
+		}
+	}
 }
