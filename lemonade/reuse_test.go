@@ -248,7 +248,24 @@ func TestReuseOfWhatHoldsInPart(t *testing.T) {
 	short.Epochs, short.Evaluator = 1, &machine{about: elsewhere}
 	try(t, open(t, "short", short), source)
 	accurate.Evaluator = &machine{about: thisMachine, jobs: 200}
-	if x := try(t, open(t, "accurate", accurate), source); x.Rungs[0].Reused == nil || x.Rungs[1].Reused != nil {
+	long := whole
+	long.Evaluator = &machine{about: elsewhere}
+	const other = "def network(x, classes):\n    return dense(global_avg_pool(relu(conv(x, 7))), classes)\n"
+	try(t, open(t, "long", long), other)
+	study := open(t, "accurate", accurate)
+	x := try(t, study, other)
+	if x.Rungs[0].Reused != nil || x.Rungs[1].Reused == nil {
+		t.Fatalf("rungs %+v, want the second taken over", x.Rungs)
+	}
+	for _, m := range []trial.Metric{trial.TrainingEnergy, trial.CO2e, trial.TrainingTime} {
+		if got, ok := x.Metrics[m]; ok {
+			t.Errorf("the whole training was elsewhere, and has the %s %v of the short one here", m, got.Value)
+		}
+	}
+	if _, ok := x.Metrics[trial.Latency]; !ok {
+		t.Error("the latency that was measured here is lost")
+	}
+	if x := try(t, study, source); x.Rungs[0].Reused == nil || x.Rungs[1].Reused != nil {
 		t.Fatalf("rungs %+v, want the first taken over", x.Rungs)
 	}
 	sources["never profiled"] = source

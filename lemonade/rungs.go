@@ -38,7 +38,7 @@ func (r *runner) climbed(t *trial.Trial, job trial.Job, key string, began time.T
 	ladder := r.settings.Ladder
 	metrics := trial.Metrics{}
 	for name, m := range t.Metrics {
-		if info, _ := name.Info(); info.Static || result.State == trial.Complete {
+		if info, _ := name.Info(); info.Static || result.State == trial.Complete && !name.Follows() && !ofTraining(name) {
 			metrics[name] = m
 		}
 	}
