@@ -45,11 +45,12 @@ type Options struct {
 	Measure      Measure                  // how networks are measured
 	Lag          *int                     // 1: the next proposal is asked for while a network is trained; 0: after it; default 0 for a model on this machine, else 1
 
-	Dir       string             // studies folder; default [DefaultDir]
-	LLM       propose.Options    // the language model, its caps and its address; only model and temperature are stored
-	NoReuse   bool               // train also what a study of the folder has trained already: else what holds here of that is taken over
-	Evaluator evaluate.Evaluator // default: worker processes on this machine
-	Log       func(string)       // told about long steps, such as building the worker
+	Dir           string             // studies folder; default [DefaultDir]
+	LLM           propose.Options    // the language model, its caps and its address; only model and temperature are stored
+	NoReuse       bool               // train also what a study of the folder has trained already: else what holds here of that is taken over
+	ReuseMeasured bool               // take nothing over that was not measured under the same conditions: the study's figures are for more than its objective
+	Evaluator     evaluate.Evaluator // default: worker processes on this machine
+	Log           func(string)       // told about long steps, such as building the worker
 }
 
 // Part is a part of the method that can be switched off.

@@ -32,7 +32,7 @@ func (r *runner) reuse(ctx context.Context, job trial.Job, key string) (trial.Re
 		return trial.Result{}, nil, err
 	}
 	holds := here.Known() && found.Conditions != nil && *found.Conditions == here
-	if !holds && slices.ContainsFunc(r.objective.Concerns(), func(m trial.Metric) bool { return !m.Follows() }) {
+	if !holds && (r.options.ReuseMeasured || slices.ContainsFunc(r.objective.Concerns(), func(m trial.Metric) bool { return !m.Follows() })) {
 		return trial.Result{}, nil, nil
 	}
 	result := trial.Result{State: trial.Complete, Metrics: trial.Metrics{}, Curve: found.Curve, Quality: found.Quality}
@@ -69,6 +69,9 @@ func (r *runner) conditions(job trial.Job) trial.Conditions {
 	c := trial.Conditions{
 		Machine: about.Machine, Device: about.Device, Meter: about.Meter,
 		Profile: job.Budget.Profile, PUE: job.Account.PUE, Intensity: job.Account.Intensity,
+	}
+	if about.Profile != 0 {
+		c.Profile = about.Profile
 	}
 	if about.Backend != "" {
 		c.Plugin = filepath.Base(about.Backend)

@@ -123,6 +123,7 @@ func (o Options) study(a Arm, seed int64) lemonade.Options {
 		Data: o.Data, Partial: o.Partial, Proposer: a.Proposer, Prefer: "none", Wants: wants, Axes: axes,
 		TrainSamples: o.TrainSamples, Epochs: o.Epochs, Rungs: o.Rungs, Seed: seed, Recipe: o.Recipe, Template: o.Template, Without: a.without(), Lag: &noLag,
 		Dir: o.Dir, LLM: o.LLM, Log: o.Log,
+		ReuseMeasured: o.Rungs.Count > 1, // energy and time are what it is about
 	}
 }
 

@@ -23,6 +23,8 @@ func (slow) Evaluate(_ context.Context, j trial.Job, _ func(trial.Progress)) (tr
 	}}, nil
 }
 
+func near(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 }
+
 func TestRungsAgainstNone(t *testing.T) {
 	o, err := Options{
 		Data: "digits", Arms: []Arm{{"rulebook", lemonade.Halving}, {Proposer: "rulebook"}}, Seeds: []int64{1}, Trials: 8, Epochs: 4,
@@ -43,6 +45,17 @@ func TestRungsAgainstNone(t *testing.T) {
 	}
 	if err := run(t.Context(), o, brief{count}); err != nil {
 		t.Fatal(err)
+	}
+	for _, a := range o.Arms {
+		trials, err := openStore(t, o.Dir).Trials(t.Context(), o.name(a, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range trials {
+			if x.Conditions == nil || x.Conditions.Profile != profileTime {
+				t.Errorf("%s trial %d was measured under %+v", a, x.ID, x.Conditions)
+			}
+		}
 	}
 	keys := map[string]bool{}
 	for _, j := range count.jobs {
@@ -68,7 +81,6 @@ func TestRungsAgainstNone(t *testing.T) {
 		t.Errorf("trainings: %v and %v, in full %v and %v", value(0, "trainings"), trainings, value(0, "trained_in_full"), full)
 	}
 	// Of two and of four epochs, each of 1 Wh and 6 s.
-	near := func(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 }
 	if !near(value(0, "training_energy"), 32) || !near(value(1, "training_energy"), 16+4*full) || !near(value(1, "evaluation_minutes"), (16+4*full)/10) {
 		t.Errorf("energy %v and %v Wh, time %v min", value(0, "training_energy"), value(1, "training_energy"), value(1, "evaluation_minutes"))
 	}
@@ -99,6 +111,50 @@ func TestRungsAgainstNone(t *testing.T) {
 	}
 	if _, err := (Options{Data: "digits", Arms: o.Arms}).complete(); err == nil || !strings.Contains(err.Error(), "give the rungs") {
 		t.Errorf("an arm without rungs where there are none: %v", err)
+	}
+}
+
+// TestRungsAfterOlder goes on in a folder of studies that were begun before it was
+// recorded under what conditions figures were measured.
+func TestRungsAfterOlder(t *testing.T) {
+	o, err := Options{
+		Data: "digits", Arms: []Arm{{"rulebook", lemonade.Halving}, {Proposer: "rulebook"}}, Seeds: []int64{1}, Trials: 3, Epochs: 4,
+		Rungs: lemonade.Rungs{Count: 2, Reduction: 2}, Dir: t.TempDir(),
+	}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arms := o.Arms
+	o.Arms = arms[:1]
+	if err := run(t.Context(), o, brief{slow{}}); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, o.Dir)
+	older, err := store.Trials(t.Context(), o.name(arms[0], 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range older {
+		x.Conditions = nil
+		if err := store.SaveTrial(t.Context(), o.name(arms[0], 1), x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Arms = arms
+	if err := run(t.Context(), o, brief{slow{}}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := r.Arms[1].Values
+	full, energy, minutes := values["trained_in_full"].Mean, values["training_energy"].Mean, values["evaluation_minutes"].Mean
+	if full == nil || *full < 1 || energy == nil || minutes == nil {
+		t.Fatalf("trained in full %v, energy %v, minutes %v", full, energy, minutes)
+	}
+	if want := 6 + 4**full; !near(*energy, want) || !near(*minutes, want/10) { // of two and of four epochs, each of 1 Wh and 6 s
+		t.Errorf("%v Wh and %v min, want %v and %v", *energy, *minutes, want, want/10)
 	}
 }
 

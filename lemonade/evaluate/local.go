@@ -58,6 +58,8 @@ type Description struct {
 	Machine   string // the processor, and how many of its threads there are to use
 	Backend   string // value of GOMLX_BACKEND in the workers
 	Meter     string // method by which energy is measured, as in trial.Measurement
+
+	Profile time.Duration // that measuring a network may take whatever a job says; 0 where the job decides
 }
 
 // Options of [Open]. The zero value is right for most.
