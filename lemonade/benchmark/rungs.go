@@ -25,9 +25,7 @@ func rungStatistics() []statistic {
 			seconds := 0.0
 			for _, t := range s.trials {
 				for _, phases := range clocks(t) {
-					for _, took := range phases {
-						seconds += took
-					}
+					seconds += trial.Times(phases).Total()
 				}
 			}
 			return seconds / 60, seconds > 0

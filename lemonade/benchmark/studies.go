@@ -166,11 +166,14 @@ func (c *StudyComparison) pair(first, second []Study) (pairs []studyPair, err er
 
 // remark says what of the pairs is to be minded.
 func (c *StudyComparison) remark(pairs []studyPair) {
-	var open, uneven []string
+	var open, uneven, reused []string
 	for _, p := range pairs {
 		for _, s := range []Study{p.first, p.second} {
 			if slices.ContainsFunc(s.Trials(), func(t trial.Trial) bool { return !t.State.Done() }) {
 				open = append(open, s.Name())
+			}
+			if n := s.Trials().Saved().Trainings; n > 0 {
+				reused = append(reused, fmt.Sprintf("%d of %s", n, s.Name()))
 			}
 		}
 		if a, b := len(p.first.Trials()), len(p.second.Trials()); a != b {
@@ -182,6 +185,9 @@ func (c *StudyComparison) remark(pairs []studyPair) {
 	}
 	if len(uneven) > 0 {
 		c.Remarks = append(c.Remarks, "not as many trials on both sides: "+strings.Join(uneven, "; "))
+	}
+	if len(reused) > 0 {
+		c.Remarks = append(c.Remarks, "trainings that were taken over from other trials count with the energy and the time that they took there: "+strings.Join(reused, ", "))
 	}
 }
 
@@ -235,19 +241,21 @@ var quantities = []quantity{
 	{"trial_time", "time of all trials", true, false, func(studyPair) string { return "" },
 		func(s Study, _ objective.Objective) (sum float64, ok bool) {
 			for _, t := range s.Trials() {
-				for _, seconds := range t.Seconds {
-					sum += seconds
+				for _, phases := range clocks(t) {
+					sum += trial.Times(phases).Total()
 				}
 			}
 			return sum, sum > 0
 		}},
 }
 
-// total sums a metric over all trials that have it.
+// total sums a metric over all trainings that have it.
 func total(m trial.Metric) func(Study, objective.Objective) (float64, bool) {
 	return func(s Study, _ objective.Objective) (sum float64, ok bool) {
 		for _, t := range s.Trials() {
-			sum += t.Metrics[m].Value
+			for _, metrics := range t.Trainings() {
+				sum += metrics[m].Value
+			}
 		}
 		return sum, sum > 0
 	}

@@ -104,6 +104,31 @@ func TestCompareStudies(t *testing.T) {
 	}
 }
 
+// TestStudiesInRungs counts what every training took, and says which were taken over.
+func TestStudiesInRungs(t *testing.T) {
+	a, b := madeStudy(t, "a", 1, 0.5, 0.01), madeStudy(t, "b", 1, 0.5, 0.01)
+	for i := range b.trials {
+		x := &b.trials[i]
+		short := trial.Rung{Rung: 1, Of: 2, State: trial.Complete, Metrics: trial.Metrics{trial.TrainingEnergy: {Value: 0.001}, trial.TrainingTime: {Value: 2}}, Seconds: trial.Times{trial.PhaseTrain: 2}}
+		whole := trial.Rung{Rung: 2, Of: 2, State: trial.Complete, Metrics: x.Metrics, Seconds: x.Seconds, Reused: &trial.Source{Study: "a", Trial: x.ID}}
+		x.Rungs, x.Reused = []trial.Rung{short, whole}, whole.Reused
+	}
+	c, err := CompareStudies([]Study{a}, []Study{b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, r := range c.Rows {
+		got[r.Name] = *r.Second.Values[0]
+	}
+	if !near(got["training_energy"], 0.012) || !near(got["training_time"], 24) || !near(got["trial_time"], 26) {
+		t.Errorf("in all %v", got)
+	}
+	if len(c.Remarks) != 1 || !strings.Contains(c.Remarks[0], "taken over") || !strings.HasSuffix(c.Remarks[0], "2 of b") {
+		t.Errorf("remarks %q", c.Remarks)
+	}
+}
+
 func TestStudiesApart(t *testing.T) {
 	a := madeStudy(t, "a", 1, 0.5, 0.01)
 	for name, c := range map[string]struct {
