@@ -117,13 +117,22 @@ that show it, replay it without training, and run it anew.`,
 			}
 			note := ""
 			if t, ok := s.Outlines().ByID(o.Trial); ok && t.Weights == "" {
-				note = fmt.Sprintf("there are no weights of trial %d: a study keeps those of its front\n", t.ID)
+				note = noWeights(t) + "\n"
 			}
 			display(c.OutOrStdout(), printable("written: "+strings.Join(files, "\nwritten: ")+"\n"+note), filesHTML(files, note))
 			return nil
 		})
 	}
 	return c
+}
+
+// noWeights says why there are no weights of a trial.
+func noWeights(t trial.Trial) string {
+	why := "a study keeps those of its front"
+	if t.Reused != nil {
+		why = fmt.Sprintf("its training was taken over from %s, whose weights were not kept, or it is not on the front; a final trains it anew and keeps its own", t.Reused)
+	}
+	return fmt.Sprintf("there are no weights of trial %d: %s", t.ID, why)
 }
 
 // filesHTML links the files, which lie where the notebook does.

@@ -207,3 +207,14 @@ func TestTables(t *testing.T) {
 		t.Errorf("unknown numbers are %q", got)
 	}
 }
+
+func TestNoWeights(t *testing.T) {
+	for want, x := range map[string]trial.Trial{
+		"of trial 3: a study keeps those of its front":             {ID: 3},
+		"of trial 4: its training was taken over from study a, tr": {ID: 4, Reused: &trial.Source{Study: "a", Trial: 2}},
+	} {
+		if got := noWeights(x); !strings.Contains(got, want) {
+			t.Errorf("trial %d: %q, want %q", x.ID, got, want)
+		}
+	}
+}
