@@ -175,8 +175,9 @@ type Saving struct {
 	WholeSeconds float64 `json:"whole_seconds"` // of the evaluations, data, compilation and measurement included
 }
 
-// Saving sums up over the networks that were measured at a rung; ok is false where
-// there is none.
+// Saving sums up over the networks that were measured at a rung, without those of
+// which a training was taken over that tells neither its energy nor its time; ok is
+// false where there is none.
 func (h History) Saving() (s Saving, ok bool) {
 	epochs := 0 // of the whole training
 	for _, t := range h {
@@ -188,7 +189,8 @@ func (h History) Saving() (s Saving, ok bool) {
 	}
 	for _, t := range h {
 		last, measured := t.LastRung()
-		if !measured || last.Share <= 0 || epochs == 0 {
+		untold := func(r Rung) bool { return r.Reused != nil && len(r.Seconds) == 0 }
+		if !measured || last.Share <= 0 || epochs == 0 || slices.ContainsFunc(t.Rungs, untold) {
 			continue
 		}
 		s.Programs++

@@ -100,7 +100,9 @@ func TestCommon(t *testing.T) {
 func TestSaving(t *testing.T) {
 	failed := climbed(3, 6, 0.2)
 	failed.State, failed.Rungs[0].State = Failed, Failed
-	got, ok := History{climbed(1, 1, 0.3, 0.5, 0.7), climbed(2, 4, 0.4), failed}.Saving()
+	untold := climbed(4, 7, 0.3, 0.5) // its second training was another machine's
+	untold.Rungs[1].Reused, untold.Rungs[1].Seconds, untold.Rungs[1].Metrics = &Source{Study: "a", Trial: 1}, nil, Metrics{Accuracy: {Value: 0.5}}
+	got, ok := History{climbed(1, 1, 0.3, 0.5, 0.7), climbed(2, 4, 0.4), failed, untold}.Saving()
 	const epochs, rest = 90. + 9, 2.
 	want := Saving{
 		Programs: 2, Method: MethodEstimate,
