@@ -1,37 +1,37 @@
-// Command peers compares the engine with JAX and PyTorch on this machine: the
-// time of a training step and of an inference batch of one fixed network.
+// Command peers compares the engine with JAX and PyTorch on this machine: the time
+// of a training step and of an inference batch of the networks in
+// lemonade/benchmark/networks.
 //
-//	go run ./lemonade/cmd/peers [-batch 128] [-rounds 10] [-jax PYTHON] [-torch PYTHON]
+//	python3 -m venv peers && peers/bin/pip install -r lemonade/cmd/peers/requirements.txt
+//	go run ./lemonade/cmd/peers -python peers/bin/python [-rounds 15] [-networks plain,lstm] [-write]
 //
-// PYTHON is an interpreter that has the library; an empty one leaves that peer
-// out. The network is a plain CNN for 32×32 images, convolutions of 3×3 with batch
-// norm and relu: 32, 32, pool, 64, 64, pool, 128, global average pool, dense 10.
-// Every peer is one process that lives through the whole comparison with as many
-// threads as there are cores; all compute in float32 with Nesterov
-// momentum. A round gives each peer in turn a few steps, so that a machine whose
-// speed drifts drifts for all; the ratio is taken round by round, and its
-// median and quartiles are printed. The engine's step also gathers, normalises and
-// augments its batch from the whole set on the device, which the peers' do not.
+// Every peer is one process that lives through the comparison of a network with as
+// many threads as there are cores, in float32, with the same layers, shapes, loss and
+// optimiser; that it has as many parameters is checked. A round gives each peer in
+// turn a few steps, so that a machine whose speed drifts drifts for all, and ratios are
+// taken round by round. The engine's step also gathers and normalises its batch from
+// the whole set on the device, which the peers' do not; the row "plain, augmented"
+// mirrors and moves the images too.
+//
+// -write keeps the figures of each network beside this program and makes the table of
+// its README.md anew, which has those of the networks that were left out too.
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"flag"
 	"fmt"
-	"io"
 	"log"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/lemo-nade/lemonade/lemonade/arch"
-	"github.com/lemo-nade/lemonade/lemonade/engine"
+	"github.com/lemo-nade/lemonade/lemonade/benchmark/networks"
 	"github.com/lemo-nade/lemonade/lemonade/engine/plugin"
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 	"github.com/lemo-nade/lemonade/lemonade/home"
@@ -43,193 +43,162 @@ var jaxPeer string
 //go:embed peer_torch.py
 var torchPeer string
 
-const program = `
-def network(x, classes):
-    for i, group in enumerate([[32, 32], [64, 64], [128]]):
-        if i > 0:
-            x = max_pool(x, 2)
-        for filters in group:
-            x = relu(batch_norm(conv(x, filters, kernel = 3, bias = False)))
-    return dense(global_avg_pool(x), classes)
-
-def recipe():
-    return training(batch_size = %d, learning_rate = 0.01, schedule = "constant", warmup = 0.0, weight_decay = 0.0)
-`
-
 func main() {
 	log.SetFlags(0)
-	batch := flag.Int("batch", 128, "samples in a batch")
-	rounds := flag.Int("rounds", 10, "rounds; each gives every peer a few steps")
-	jax := flag.String("jax", "", "Python interpreter that has jax")
-	torch := flag.String("torch", "", "Python interpreter that has torch")
-	self := flag.Bool("engine", false, "be the engine's own process (used by this program itself)")
+	log.SetPrefix("peers: ")
+	var o options
+	names := flag.String("networks", strings.Join(compared(), ","), "what is compared, with commas between; "+strings.Join(networks.Names(), ", "))
+	flag.IntVar(&o.rounds, "rounds", 15, "rounds; each gives every peer a few steps")
+	flag.StringVar(&o.python, "python", "", "Python interpreter that has jax and torch")
+	flag.BoolVar(&o.compiled, "compiled", true, "have PyTorch with torch.compile as a peer too")
+	flag.BoolVar(&o.write, "write", false, "keep the figures, and write the table of the README")
+	flag.StringVar(&o.dir, "dir", "lemonade/cmd/peers", "folder of the README and the figures")
+	self := flag.String("engine", "", "be the engine's own process for this network (used by this program itself)")
 	flag.Parse()
-	if *self {
-		if err := serve(*batch); err != nil {
+	if *self != "" {
+		if err := serve(*self); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
-	if err := compare(*batch, *rounds, *jax, *torch); err != nil {
-		log.Fatal(err)
+	for _, name := range strings.Split(*names, ",") {
+		if err := o.run(context.Background(), name); err != nil {
+			log.Fatalf("%s: %v", name, err)
+		}
+	}
+	if o.write {
+		if err := rewrite(o.dir); err != nil {
+			log.Fatal(err)
+		}
 	}
 }
 
-// serve is the engine's side of the line protocol: "train N" or "infer N" is
-// answered by the wall and CPU seconds of N steps.
-func serve(batch int) error {
-	p, err := arch.Parse(fmt.Sprintf(program, batch), arch.Shape{32, 32, 3}, 10)
+// compared are the networks of the table.
+func compared() []string {
+	list := []string{"plain", "augmented"}
+	for _, n := range networks.All[1:] {
+		if !n.Large {
+			list = append(list, n.Name)
+		}
+	}
+	return list
+}
+
+type options struct {
+	rounds          int
+	python, dir     string
+	compiled, write bool
+}
+
+// run compares one network and shows its rows.
+func (o options) run(ctx context.Context, name string) error {
+	f, err := o.compare(ctx, name)
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(os.Getenv("GOMLX_BACKEND"))
-	if err != nil {
-		return err
+	fmt.Print(head, f.rows())
+	if !o.write {
+		return nil
 	}
-	defer e.Close()
-	train, infer, release, err := e.Stepper(engine.Job{Network: p.Network, Recipe: p.Recipe, Epochs: 1})
-	if err != nil {
-		return err
-	}
-	defer release()
-	steps := map[string]func() error{"train": train, "infer": infer}
-	fmt.Println("ready", e.Version())
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
-		var kind string
-		var n int
-		if _, err := fmt.Sscan(in.Text(), &kind, &n); err != nil {
-			return err
-		}
-		wall, cpu := time.Now(), cpuSeconds()
-		for range n {
-			if err := steps[kind](); err != nil {
-				return err
-			}
-		}
-		fmt.Println(time.Since(wall).Seconds(), cpuSeconds()-cpu)
-	}
-	return in.Err()
+	return f.keep(o.dir)
 }
 
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-}
-
-// peer is one running process of the comparison.
-type peer struct {
-	name string
-	in   io.WriteCloser
-	out  *bufio.Scanner
-	cmd  *exec.Cmd
-}
-
-func start(cmd *exec.Cmd) (*peer, error) {
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &peer{in: in, out: bufio.NewScanner(out), cmd: cmd}
-	for p.out.Scan() {
-		if name, ok := strings.CutPrefix(p.out.Text(), "ready "); ok {
-			p.name = name
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("%s ended before it was ready: %w", cmd, cmd.Wait())
-}
-
-func (p *peer) run(kind string, n int) (wall, cpu float64, err error) {
-	if _, err := fmt.Fprintln(p.in, kind, n); err != nil {
-		return 0, 0, err
-	}
-	if !p.out.Scan() {
-		return 0, 0, fmt.Errorf("%s ended: %w", p.name, p.cmd.Wait())
-	}
-	_, err = fmt.Sscan(p.out.Text(), &wall, &cpu)
-	return wall / float64(n), cpu / float64(n), err
-}
-
-func compare(batch, rounds int, jax, torch string) error {
-	ctx := context.Background()
+// commands are those that start the peers of a network, ours first.
+func (o options) commands(ctx context.Context, name string, batch int) ([]*exec.Cmd, error) {
 	dir, err := home.Dir()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	backend, err := plugin.Ensure(ctx, filepath.Join(dir, "plugins"), func(text string) { log.Print(text) })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	size := fmt.Sprint(batch)
-	cmd := exec.Command(self, "-engine", "-batch", size)
-	cmd.Env = append(os.Environ(), "GOMLX_BACKEND="+backend)
-	cmd.Env = append(cmd.Env, evaluate.Tuning()...)
-	commands := []*exec.Cmd{cmd}
-	if jax != "" {
-		commands = append(commands, exec.Command(jax, "-c", jaxPeer, size))
+	ours := exec.Command(self, "-engine", name)
+	ours.Env = append(append(os.Environ(), "GOMLX_BACKEND="+backend), evaluate.Tuning()...)
+	list := []*exec.Cmd{ours}
+	if o.python != "" {
+		size, name := fmt.Sprint(batch), of(name)
+		list = append(list, exec.Command(o.python, "-c", jaxPeer, name, size), exec.Command(o.python, "-c", torchPeer, name, size))
+		if o.compiled {
+			list = append(list, exec.Command(o.python, "-c", torchPeer, name, size, "compile"))
+		}
 	}
-	if torch != "" {
-		commands = append(commands, exec.Command(torch, "-c", torchPeer, size))
+	return list, nil
+}
+
+// compare takes the figures of a network.
+func (o options) compare(ctx context.Context, name string) (*figures, error) {
+	program, err := programOf(name)
+	if err != nil {
+		return nil, err
+	}
+	f := &figures{
+		Network: name, Batch: program.Recipe.BatchSize, Params: program.Network.Costs().Params,
+		Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly), Load: [2]float64{load()},
+	}
+	commands, err := o.commands(ctx, name, f.Batch)
+	if err != nil {
+		return nil, err
 	}
 	var peers []*peer
 	for _, c := range commands {
 		p, err := start(c)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer p.in.Close()
-		log.Print("ready: ", p.name)
+		defer p.end()
+		if p.params != f.Params {
+			return nil, fmt.Errorf("%s has %d parameters, the program %d: they are not the same network", p.name, p.params, f.Params)
+		}
+		log.Printf("%s: %s is ready, %d parameters", name, p.name, p.params)
 		peers = append(peers, p)
+		f.Peers = append(f.Peers, p.name)
 	}
+	for _, kind := range []string{"train", "infer"} {
+		rounds, err := o.interleave(peers, kind)
+		if err != nil {
+			return nil, err
+		}
+		f.Steps = append(f.Steps, rounds)
+	}
+	f.Load[1] = load()
+	return f, nil
+}
 
-	fmt.Printf("batch %d, %d rounds, medians; ratios are %s over the peer, with quartiles\n\n", batch, rounds, peers[0].name)
-	fmt.Println("| step | peer | wall ms | cpu ms | wall ratio | cpu ratio |")
-	fmt.Println("|---|---|---|---|---|---|")
-	for _, kind := range []struct {
-		name  string
-		steps int
-	}{{"train", 3}, {"infer", 10}} {
-		walls, cpus := make([][]float64, len(peers)), make([][]float64, len(peers))
-		for round := range rounds {
-			for i := range peers {
-				k := (i + round) % len(peers) // nobody always goes first
-				wall, cpu, err := peers[k].run(kind.name, kind.steps)
-				if err != nil {
-					return err
-				}
-				walls[k], cpus[k] = append(walls[k], 1e3*wall), append(cpus[k], 1e3*cpu)
+// turn is how long a peer computes in a round, about.
+const turn = 400 * time.Millisecond
+
+// interleave gives all peers rounds of as many steps.
+func (o options) interleave(peers []*peer, kind string) (steps, error) {
+	s := steps{Kind: kind, Wall: make([][]float64, len(peers)), CPU: make([][]float64, len(peers))}
+	slowest := 0.0
+	for _, p := range peers {
+		wall, _, err := p.run(kind, 2)
+		if err != nil {
+			return s, err
+		}
+		slowest = max(slowest, wall)
+	}
+	n := min(max(int(math.Ceil(turn.Seconds()/slowest)), 2), 50)
+	for round := range o.rounds {
+		for i := range peers {
+			k := (i + round) % len(peers) // nobody always goes first
+			wall, cpu, err := peers[k].run(kind, n)
+			if err != nil {
+				return s, err
 			}
-		}
-		for i, p := range peers {
-			fmt.Printf("| %s | %s | %.1f | %.1f | %s | %s |\n", kind.name, p.name, quantile(walls[i], 0.5), quantile(cpus[i], 0.5), ratio(walls[0], walls[i]), ratio(cpus[0], cpus[i]))
+			s.Wall[k], s.CPU[k] = append(s.Wall[k], milli(wall)), append(s.CPU[k], milli(cpu))
 		}
 	}
-	return nil
+	return s, nil
 }
 
-func ratio(a, b []float64) string {
-	r := make([]float64, len(a))
-	for i := range a {
-		r[i] = a[i] / b[i]
-	}
-	return fmt.Sprintf("%.2f (%.2f–%.2f)", quantile(r, 0.5), quantile(r, 0.25), quantile(r, 0.75))
-}
+// milli is seconds in milliseconds, to a microsecond.
+func milli(seconds float64) float64 { return math.Round(1e6*seconds) / 1e3 }
 
 // quantile interpolates linearly between the order statistics.
 func quantile(values []float64, q float64) float64 {
