@@ -114,6 +114,18 @@ func globalPool(f func(x *Node, axes ...int) *Node) buildFunc {
 	}
 }
 
+// globalMean is the mean over all axes of a sample but the last, as a product with
+// a row of equal shares: XLA's library of fused kernels draws what comes before a
+// reduction into it, whole layers at times, and is then several times as slow.
+func globalMean(x *Node, _ ...int) *Node {
+	dims := x.Shape().Dimensions
+	batch, channels := dims[0], dims[len(dims)-1]
+	pixels := x.Shape().Size() / (batch * channels)
+	shares := BroadcastToDims(Scalar(x.Graph(), x.DType(), 1/float64(pixels)), batch, 1, pixels)
+	mean := DotGeneral(shares, []int{2}, []int{0}, Reshape(x, batch, pixels, channels), []int{1}, []int{0})
+	return Reshape(mean, batch, channels)
+}
+
 // reduceMax is the maximum over the axes, never the batch's, as a tree of
 // pairwise maxima: the gradient of GoMLX's ReduceMax is wrong where its input is
 // a product.

@@ -51,6 +51,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 15, "rounds; each gives every peer a few steps")
 	flag.StringVar(&o.python, "python", "", "Python interpreter that has jax and torch")
 	flag.BoolVar(&o.compiled, "compiled", true, "have PyTorch with torch.compile as a peer too")
+	flag.BoolVar(&o.tuned, "tuned", true, "start the peers, too, with the settings of the C library's allocator that the engine's processes get")
 	flag.BoolVar(&o.write, "write", false, "keep the figures, and write the table of the README")
 	flag.StringVar(&o.dir, "dir", "lemonade/cmd/peers", "folder of the README and the figures")
 	self := flag.String("engine", "", "be the engine's own process for this network (used by this program itself)")
@@ -88,6 +89,7 @@ type options struct {
 	rounds          int
 	python, dir     string
 	compiled, write bool
+	tuned           bool
 }
 
 // run compares one network and shows its rows.
@@ -120,11 +122,19 @@ func (o options) commands(ctx context.Context, name string, batch int) ([]*exec.
 	ours := exec.Command(self, "-engine", name)
 	ours.Env = append(append(os.Environ(), "GOMLX_BACKEND="+backend), evaluate.Tuning()...)
 	list := []*exec.Cmd{ours}
+	peer := func(args ...string) {
+		c := exec.Command(o.python, append([]string{"-c"}, args...)...)
+		if o.tuned {
+			c.Env = append(os.Environ(), evaluate.Tuning()...)
+		}
+		list = append(list, c)
+	}
 	if o.python != "" {
 		size, name := fmt.Sprint(batch), of(name)
-		list = append(list, exec.Command(o.python, "-c", jaxPeer, name, size), exec.Command(o.python, "-c", torchPeer, name, size))
+		peer(jaxPeer, name, size)
+		peer(torchPeer, name, size)
 		if o.compiled {
-			list = append(list, exec.Command(o.python, "-c", torchPeer, name, size, "compile"))
+			peer(torchPeer, name, size, "compile")
 		}
 	}
 	return list, nil
