@@ -36,11 +36,24 @@ func DeviceMemory(meter Meter) (bytes uint64, note string, ok bool) {
 	return 0, "", false
 }
 
+// Utilization returns the share of the last moment, a sixth of a second to a second,
+// in which the GPUs that the meter counts were computing: their mean. ok is false
+// where there are none or they do not tell. A meter shows it by a method Utilization.
+func Utilization(meter Meter) (share float64, ok bool) {
+	if m, ok := meter.(interface{ Utilization() (float64, bool) }); ok {
+		return m.Utilization()
+	}
+	return 0, false
+}
+
 // Clocks returns the GPUs' and the processor's.
 func (s sum) Clocks() []Clock { return append(Clocks(s.gpu), Clocks(s.cpu)...) }
 
 // DeviceMemory returns that of the GPUs.
 func (s sum) DeviceMemory() (uint64, string, bool) { return DeviceMemory(s.gpu) }
+
+// Utilization returns that of the GPUs.
+func (s sum) Utilization() (float64, bool) { return Utilization(s.gpu) }
 
 // cpuClock reads the processor's clock below a sysfs.
 type cpuClock string

@@ -263,6 +263,7 @@ func closes(t *testing.T, r *rig) {
 		t.Errorf("%+v", about)
 	}
 	Clocks(r.Meter) // must not call a library that is shut down
+	Utilization(r.Meter)
 	if _, _, ok := DeviceMemory(r.Meter); ok {
 		t.Error("memory after Close")
 	}

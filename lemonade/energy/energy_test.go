@@ -260,6 +260,23 @@ func TestClocks(t *testing.T) {
 	check(open(t, on(sys, lib), Method("nvml-counter")), []Clock{{"GPU 0", 1410, ""}, {"GPU 2", 600, ""}})
 }
 
+func TestUtilization(t *testing.T) {
+	clean(t)
+	lib := fakeGPUs(t, 2)
+	lib.gpus[0].busy, lib.gpus[1].busy = 100, 50
+	meter := open(t, on(t.TempDir(), lib))
+	if share, ok := Utilization(meter); share != 0.75 || !ok {
+		t.Errorf("%v, %v; want the mean, 0.75", share, ok)
+	}
+	lib.gpus[1].busyRet = nvml.ERROR_NOT_SUPPORTED
+	if share, ok := Utilization(meter); share != 0 || ok {
+		t.Errorf("%v, %v where one does not tell", share, ok)
+	}
+	if share, ok := Utilization(open(t, on(t.TempDir(), nil), CPUOnly())); share != 0 || ok {
+		t.Errorf("%v, %v without a GPU", share, ok)
+	}
+}
+
 func TestDeviceMemory(t *testing.T) {
 	me, other := uint32(os.Getpid()), uint32(os.Getpid()+1)
 	for _, test := range []struct {

@@ -47,6 +47,8 @@ type fakeGPU struct {
 	processes, clockRet nvml.Return
 	sm                  uint32
 	reasons             uint64
+	busy                uint32 // per cent
+	busyRet             nvml.Return
 }
 
 // set changes the GPU.
@@ -88,6 +90,11 @@ func fakeGPUs(t *testing.T, n int) *fakeLibrary {
 		}
 		g.GetClockInfoFunc = func(nvml.ClockType) (uint32, nvml.Return) { used(); defer g.mu.Unlock(); return g.sm, g.clockRet }
 		g.GetCurrentClocksEventReasonsFunc = func() (uint64, nvml.Return) { used(); defer g.mu.Unlock(); return g.reasons, nvml.SUCCESS }
+		g.GetUtilizationRatesFunc = func() (nvml.Utilization, nvml.Return) {
+			used()
+			defer g.mu.Unlock()
+			return nvml.Utilization{Gpu: g.busy}, g.busyRet
+		}
 		lib.gpus = append(lib.gpus, g)
 		mJ *= 10
 	}

@@ -205,6 +205,23 @@ func (g *gpuMeter) Clocks() []Clock {
 	return clocks
 }
 
+// Utilization is the mean of what NVML tells of each GPU.
+func (g *gpuMeter) Utilization() (share float64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return 0, false
+	}
+	for _, gpu := range g.gpus {
+		rates, ret := gpu.GetUtilizationRates()
+		if ret != nvml.SUCCESS {
+			return 0, false
+		}
+		share += float64(rates.Gpu) / 100 / float64(len(g.gpus))
+	}
+	return share, true
+}
+
 // DeviceMemory sums what NVML lists for this process.
 func (g *gpuMeter) DeviceMemory() (bytes uint64, note string, ok bool) {
 	g.mu.Lock()

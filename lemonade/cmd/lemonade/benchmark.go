@@ -23,7 +23,8 @@ import (
 
 func benchmarkCommand() *cobra.Command {
 	c := &cobra.Command{Use: "benchmark", Short: "Measure what the parts of the method and the measurements are worth"}
-	c.AddCommand(benchmarkProposersCommand(), benchmarkRungsCommand(), benchmarkMeasurementsCommand(), benchmarkSearchCommand(), benchmarkTrialCommand())
+	c.AddCommand(benchmarkProposersCommand(), benchmarkRungsCommand(), benchmarkMeasurementsCommand(), benchmarkSearchCommand(),
+		benchmarkTrialCommand(), benchmarkEngineCommand(), benchmarkRecipesCommand())
 	return c
 }
 

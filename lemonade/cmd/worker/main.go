@@ -5,6 +5,7 @@
 //	lemonade-worker train                 train and measure one network
 //	lemonade-worker plugin -dir FOLDER    find or install the XLA plugin, and open it
 //	lemonade-worker meters                say which energy meters there are, a line each
+//	lemonade-worker bench                 time the steps of one network, as a table
 //	lemonade-worker version               say hello
 //
 // In the modes plugin and meters, -meter NAME asks for an energy meter in place of
@@ -25,11 +26,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/benchmark/networks"
 	"github.com/lemo-nade/lemonade/lemonade/energy"
 	"github.com/lemo-nade/lemonade/lemonade/engine"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
@@ -47,6 +51,12 @@ func run(ctx context.Context, args []string) error {
 	memory := flags.Int64("memory", 512<<20, "parse: bytes of memory that a program may use")
 	dir := flags.String("dir", "", "plugin: folder to install the plugin in")
 	meter := flags.String("meter", "", "plugin, meters: energy meter to open, as in LEMONADE_METER, which it wins over")
+	var b benchOptions
+	flags.StringVar(&b.network, "network", "plain", "bench: "+strings.Join(networks.Names(), ", ")+", or a file with an architecture program")
+	flags.IntVar(&b.batch, "batch", 0, "bench: samples in a batch (default the recipe's)")
+	flags.StringVar(&b.precision, "precision", "", "bench: float32 or bfloat16 (default as the device suggests)")
+	flags.DurationVar(&b.length, "time", 5*time.Second, "bench: how long to train, and to infer")
+	flags.BoolVar(&b.asJSON, "json", false, "bench: print JSON")
 	mode := ""
 	if len(args) > 0 {
 		mode, args = args[0], args[1:]
@@ -64,6 +74,9 @@ func run(ctx context.Context, args []string) error {
 			fmt.Println(line)
 		}
 		return nil
+	}
+	if mode == "bench" { // for people too
+		return bench(ctx, b, os.Stdout)
 	}
 	out, err := claimStdout()
 	if err != nil {
@@ -84,7 +97,7 @@ func run(ctx context.Context, args []string) error {
 	case "version":
 		return nil
 	}
-	return fmt.Errorf("mode %q is none of parse, train, plugin, meters and version", mode)
+	return fmt.Errorf("mode %q is none of parse, train, plugin, meters, bench and version", mode)
 }
 
 // wire writes messages to the searcher.
