@@ -153,6 +153,28 @@ func TestBenchmarkSearch(t *testing.T) {
 	}
 }
 
+// TestBenchmarkEngine times a small program with the real worker.
+func TestBenchmarkEngine(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "small.star")
+	if err := os.WriteFile(program, []byte("def network(x, classes):\n    return dense(global_avg_pool(conv(x, 4, stride = 4)), classes)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := terminal(t, "benchmark", "engine", "--network", program, "--batch", "16", "--time", "20ms")
+	if err != nil || !strings.Contains(out, "162 parameters") || !strings.Contains(out, "batch 16") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if out, err := terminal(t, "benchmark", "engine", "--time", "0s"); err == nil {
+		t.Errorf("no time at all:\n%s", out)
+	}
+}
+
+func TestBenchmarkRecipes(t *testing.T) {
+	out, err := terminal(t, "benchmark", "recipes", "--dir", t.TempDir(), "--seeds", "2", "--report-only", "--markdown")
+	if err != nil || !strings.Contains(out, "| no momentum | – | – | 0 of 2 |") {
+		t.Errorf("a report of nothing (%v):\n%s", err, out)
+	}
+}
+
 func TestParseSeeds(t *testing.T) {
 	for text, want := range map[string][]int64{"1": {1}, "3": {1, 2, 3}, "3,": {3}, "5,2, 9": {5, 2, 9}} {
 		if got, err := parseSeeds(text); err != nil || !cmp.Equal(got, want) {
