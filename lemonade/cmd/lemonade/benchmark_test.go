@@ -160,7 +160,7 @@ func TestBenchmarkEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := terminal(t, "benchmark", "engine", "--network", program, "--batch", "16", "--time", "20ms")
-	if err != nil || !strings.Contains(out, "162 parameters") || !strings.Contains(out, "batch 16") {
+	if err != nil || !strings.Contains(out, "  162     16   training  ") {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	if out, err := terminal(t, "benchmark", "engine", "--time", "0s"); err == nil {

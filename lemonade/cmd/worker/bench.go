@@ -8,9 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,52 +25,18 @@ import (
 
 // benchOptions are those of mode bench.
 type benchOptions struct {
-	network   string // a name of package networks, or a file with a program
+	networks  string // names of package networks or files with a program, with commas between; or all
 	batch     int
 	precision string
 	length    time.Duration // of each measurement
 	asJSON    bool
+	markdown  bool
 }
 
-// benched is what mode bench tells.
-type benched struct {
-	Network   string   `json:"network"`
-	Params    int64    `json:"params"`
-	MACs      int64    `json:"macs"`
-	Batch     int      `json:"batch"`
-	Precision string   `json:"precision"`
-	Device    string   `json:"device"`
-	Engine    string   `json:"engine"`
-	Compile   float64  `json:"compile_s"` // upload and first steps included
-	Training  stepTime `json:"training"`
-	Inference stepTime `json:"inference"`
-}
-
-// stepTime is the time of one step or batch.
-type stepTime struct {
-	Steps  int     `json:"steps"`
-	Median float64 `json:"median_ms"`
-	Low    float64 `json:"q1_ms"`
-	High   float64 `json:"q3_ms"`
-	Rate   float64 `json:"samples_per_s"`
-	Host   float64 `json:"cpu_ms"` // processor time of this process per step
-
-	// Busy is the share of the time that the device computes: NVML's utilisation of
-	// a GPU, the processor time over all cores of a CPU. It is nil where unknown.
-	Busy *float64 `json:"busy"`
-}
-
-// bench times the steps of one network and prints a table, or JSON.
+// bench times the steps of networks and prints a table, or JSON.
 func bench(ctx context.Context, o benchOptions, out io.Writer) error {
 	if err := tuned(); err != nil {
 		return err
-	}
-	p, err := benchProgram(o.network)
-	if err != nil {
-		return err
-	}
-	if o.batch > 0 {
-		p.Recipe.BatchSize = o.batch
 	}
 	dir, err := home.Dir()
 	if err != nil {
@@ -97,39 +61,68 @@ func bench(ctx context.Context, o benchOptions, out io.Writer) error {
 		}
 		defer func() { _ = gpus.Close() }() // nothing is left to lose
 	}
-
-	costs := p.Network.Costs()
-	r := benched{
-		Network: o.network, Params: costs.Params, MACs: costs.MACs, Batch: p.Recipe.BatchSize,
-		Precision: o.precision, Device: e.Device(), Engine: e.Version(),
-	}
-	began := time.Now()
-	train, infer, release, err := e.Stepper(engine.Job{Network: p.Network, Recipe: p.Recipe, Epochs: 1, Precision: o.precision})
-	if err != nil {
-		return err
-	}
-	defer release()
-	for _, step := range []func() error{train, infer} { // the first ones initialise
-		if err := step(); err != nil {
-			return err
+	var list []benched
+	for _, name := range benchNames(o.networks, gpus != nil) {
+		r, err := benchOne(ctx, e, gpus, name, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
-	}
-	r.Compile = time.Since(began).Seconds()
-	for _, m := range []struct {
-		to   *stepTime
-		step func() error
-	}{{&r.Training, train}, {&r.Inference, infer}} {
-		if *m.to, err = timeSteps(ctx, m.step, o.length, r.Batch, &busyness{meter: gpus}); err != nil {
-			return err
-		}
+		fmt.Fprintf(os.Stderr, "%s: uploaded and compiled in %.1f s; a training step takes %.3g ms\n", name, r.Compile, r.Training.Median)
+		list = append(list, r)
 	}
 	if o.asJSON {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+		return enc.Encode(list)
 	}
-	_, err = io.WriteString(out, r.String())
-	return err
+	return writeBenched(out, list, o.markdown)
+}
+
+// benchNames are the networks of a list with commas, or all that such a device is for.
+func benchNames(list string, gpu bool) []string {
+	if list != "all" {
+		return strings.Split(list, ",")
+	}
+	var names []string
+	for _, n := range networks.All {
+		if gpu || !n.Large {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// benchOne times one network; gpus is nil on a CPU.
+func benchOne(ctx context.Context, e *engine.Engine, gpus energy.Meter, name string, o benchOptions) (r benched, err error) {
+	p, err := benchProgram(name)
+	if err != nil {
+		return r, err
+	}
+	if o.batch > 0 {
+		p.Recipe.BatchSize = o.batch
+	}
+	costs := p.Network.Costs()
+	r = benched{
+		Network: name, Params: costs.Params, MACs: costs.MACs, Batch: p.Recipe.BatchSize,
+		Precision: o.precision, Device: e.Device(), Engine: e.Version(), Date: time.Now().UTC().Format(time.DateOnly),
+	}
+	began := time.Now()
+	train, infer, release, err := e.Stepper(engine.Job{Network: p.Network, Recipe: p.Recipe, Epochs: 1, Precision: o.precision})
+	if err != nil {
+		return r, err
+	}
+	defer release()
+	for _, step := range []func() error{train, infer} { // the first ones initialise
+		if err := step(); err != nil {
+			return r, err
+		}
+	}
+	r.Compile = time.Since(began).Seconds()
+	if r.Training, err = timeSteps(ctx, train, o.length, r.Batch, &busyness{meter: gpus}); err != nil {
+		return r, err
+	}
+	r.Inference, err = timeSteps(ctx, infer, o.length, r.Batch, &busyness{meter: gpus})
+	return r, err
 }
 
 // tuned starts this program anew with the settings of the C library's allocator that
@@ -193,86 +186,4 @@ func processorSeconds() float64 {
 		return math.NaN()
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-}
-
-// busyness tells how busy a device is.
-type busyness struct {
-	meter  energy.Meter // of the GPUs; nil for a CPU
-	shares []float64
-	quit   chan struct{}
-	ended  chan struct{}
-}
-
-const (
-	busyPoll = 100 * time.Millisecond
-	busyLag  = time.Second // NVML tells of up to so long ago
-)
-
-// begin watches until end.
-func (b *busyness) begin() {
-	if b.meter == nil {
-		return
-	}
-	b.quit, b.ended = make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(b.ended)
-		began := time.Now()
-		for {
-			select {
-			case <-b.quit:
-				return
-			case <-time.After(busyPoll):
-			}
-			if share, ok := energy.Utilization(b.meter); ok && time.Since(began) > busyLag {
-				b.shares = append(b.shares, share)
-			}
-		}
-	}()
-}
-
-// end returns the share of that time in which the device was busy, nil where that is
-// unknown: a GPU's by NVML, a CPU's from the processor time.
-func (b *busyness) end(wall, cpu float64) *float64 {
-	share := cpu / wall / float64(runtime.NumCPU())
-	if b.meter == nil {
-		return &share
-	}
-	close(b.quit)
-	<-b.ended
-	if len(b.shares) == 0 {
-		return nil
-	}
-	share = 0
-	for _, s := range b.shares {
-		share += s / float64(len(b.shares))
-	}
-	return &share
-}
-
-func (r benched) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s parameters, %s multiply-accumulates a sample, batch %d, %s\n%s, %s; uploaded and compiled in %.1f s\n\n",
-		r.Network, grouped(r.Params), grouped(r.MACs), r.Batch, r.Precision, r.Device, r.Engine, r.Compile)
-	fmt.Fprintf(&b, "%-10s %12s %19s %12s %14s %6s\n", "", "step, ms", "quartiles", "samples/s", "host cpu, ms", "busy")
-	for _, row := range []struct {
-		name string
-		stepTime
-	}{{"training", r.Training}, {"inference", r.Inference}} {
-		busy := "unknown"
-		if row.Busy != nil {
-			busy = fmt.Sprintf("%.0f %%", 100*(*row.Busy))
-		}
-		fmt.Fprintf(&b, "%-10s %12.3f %19s %12.0f %14.3f %6s\n",
-			row.name, row.Median, fmt.Sprintf("%.3f–%.3f", row.Low, row.High), row.Rate, row.Host, busy)
-	}
-	return b.String()
-}
-
-// grouped writes a number with commas.
-func grouped(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

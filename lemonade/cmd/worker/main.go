@@ -5,7 +5,7 @@
 //	lemonade-worker train                 train and measure one network
 //	lemonade-worker plugin -dir FOLDER    find or install the XLA plugin, and open it
 //	lemonade-worker meters                say which energy meters there are, a line each
-//	lemonade-worker bench                 time the steps of one network, as a table
+//	lemonade-worker bench                 time the steps of networks, as a table
 //	lemonade-worker version               say hello
 //
 // In the modes plugin and meters, -meter NAME asks for an energy meter in place of
@@ -52,11 +52,12 @@ func run(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "", "plugin: folder to install the plugin in")
 	meter := flags.String("meter", "", "plugin, meters: energy meter to open, as in LEMONADE_METER, which it wins over")
 	var b benchOptions
-	flags.StringVar(&b.network, "network", "plain", "bench: "+strings.Join(networks.Names(), ", ")+", or a file with an architecture program")
+	flags.StringVar(&b.networks, "network", "plain", "bench: "+strings.Join(networks.Names(), ", ")+", or files with an architecture program, with commas between; or all")
 	flags.IntVar(&b.batch, "batch", 0, "bench: samples in a batch (default the recipe's)")
 	flags.StringVar(&b.precision, "precision", "", "bench: float32 or bfloat16 (default as the device suggests)")
 	flags.DurationVar(&b.length, "time", 5*time.Second, "bench: how long to train, and to infer")
 	flags.BoolVar(&b.asJSON, "json", false, "bench: print JSON")
+	flags.BoolVar(&b.markdown, "markdown", false, "bench: print the table as Markdown")
 	mode := ""
 	if len(args) > 0 {
 		mode, args = args[0], args[1:]
