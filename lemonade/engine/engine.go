@@ -104,19 +104,22 @@ func residentMax(gpu bool) (bytes int64, err error) {
 	return max(1, int64(gb*1e9)), nil
 }
 
-// tameCPUPlugin chooses which operations recent CPU plugins leave to a library of
-// kernels that they have beside their own. Products and reductions take half the
-// time there: a training step of depthwise convolutions 243 ms of processor time
-// instead of 550, one of a small transformer 198 instead of 280. With all that the
-// plugin would choose by itself bfloat16 networks evaluate to NaN. XLA reads its flags
-// from the environment when the plugin is loaded; flags that a user set win.
+// CPUFlags is what XLA is told on a processor, unless XLA_FLAGS says another: which
+// operations recent plugins leave to a library of kernels that they have beside their
+// own (YNNPACK). Products and reductions take half the time there. With all that the
+// plugin would choose by itself bfloat16 networks evaluate to NaN.
+const CPUFlags = cpuFlag + "INDIVIDUAL_DOT,REDUCE"
+
+const cpuFlag = "--xla_cpu_experimental_ynn_fusion_type="
+
+// tameCPUPlugin sets CPUFlags. XLA reads its flags from the environment when the plugin
+// is loaded; flags that a user set win.
 func tameCPUPlugin(backend string) error {
-	const flag = "--xla_cpu_experimental_ynn_fusion_type="
 	flags := os.Getenv("XLA_FLAGS")
-	if strings.Contains(backend, "cuda") || strings.Contains(flags, flag) {
+	if strings.Contains(backend, "cuda") || strings.Contains(flags, cpuFlag) {
 		return nil
 	}
-	return os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+flag+"INDIVIDUAL_DOT,REDUCE"))
+	return os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+CPUFlags))
 }
 
 // Version names the engine, as in the handshake and the trial key.

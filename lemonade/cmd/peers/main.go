@@ -4,6 +4,7 @@
 //
 //	python3 -m venv peers && peers/bin/pip install -r lemonade/cmd/peers/requirements.txt
 //	go run ./lemonade/cmd/peers -python peers/bin/python [-rounds 15] [-networks plain,lstm] [-write]
+//	go run ./lemonade/cmd/peers -python peers/bin/python -profile residual [-write]
 //
 // Every peer is one process that lives through the comparison of a network with as
 // many threads as there are cores, in float32, with the same layers, shapes, loss and
@@ -15,6 +16,9 @@
 //
 // -write keeps the figures of each network beside this program and makes the table of
 // its README.md anew, which has those of the networks that were left out too.
+//
+// -profile tells where XLA spends a training step, and what its convolutions take beside
+// oneDNN's; -write puts that into the README.md.
 package main
 
 import (
@@ -52,6 +56,7 @@ func main() {
 	flag.StringVar(&o.python, "python", "", "Python interpreter that has jax and torch")
 	flag.BoolVar(&o.compiled, "compiled", true, "have PyTorch with torch.compile as a peer too")
 	flag.BoolVar(&o.tuned, "tuned", true, "start the peers, too, with the settings of the C library's allocator that the engine's processes get")
+	profiled := flag.String("profile", "", "in place of a comparison, take a training step of this network apart, as XLA has it")
 	flag.BoolVar(&o.write, "write", false, "keep the figures, and write the table of the README")
 	flag.StringVar(&o.dir, "dir", "lemonade/cmd/peers", "folder of the README and the figures")
 	self := flag.String("engine", "", "be the engine's own process for this network (used by this program itself)")
@@ -62,13 +67,26 @@ func main() {
 		}
 		return
 	}
+	if *profiled != "" {
+		text, err := o.profile(context.Background(), *profiled)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(text)
+		if o.write {
+			if err := profileMarks.rewrite(o.dir, text); err != nil {
+				log.Fatal(err)
+			}
+		}
+		return
+	}
 	for _, name := range strings.Split(*names, ",") {
 		if err := o.run(context.Background(), name); err != nil {
 			log.Fatalf("%s: %v", name, err)
 		}
 	}
 	if o.write {
-		if err := rewrite(o.dir); err != nil {
+		if err := rewriteTable(o.dir); err != nil {
 			log.Fatal(err)
 		}
 	}

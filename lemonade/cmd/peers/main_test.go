@@ -25,7 +25,7 @@ func example(name string) *figures {
 func TestRewrite(t *testing.T) {
 	dir := t.TempDir()
 	page := filepath.Join(dir, "README.md")
-	if err := os.WriteFile(page, []byte("before\n"+begins+"old\n"+ends+"\nafter\n"), 0o600); err != nil {
+	if err := os.WriteFile(page, []byte("before\n"+tableMarks.begins+"old\n"+tableMarks.ends+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	again := example("lstm")
@@ -35,7 +35,7 @@ func TestRewrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := rewrite(dir); err != nil {
+	if err := rewriteTable(dir); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(page)
@@ -44,16 +44,16 @@ func TestRewrite(t *testing.T) {
 	}
 	text := string(got)
 	for _, want := range []string{
-		"before\n" + begins + "| network |",
+		"before\n" + tableMarks.begins + "| network |",
 		"| plain | training | 20 | 1.00 (0.75–1.25) | 0.50 (0.50–0.50) | 1.00 (1.00–1.00) | 0.25 (0.25–0.25) | 0.50 (0.38–0.62) | 1.00 (1.00–1.00) |\n| plain | inference |",
 		"| plain | 42 | 128 | 3 | 0.5, 2.0 | 2026-01-31 |\n| lstm | 43 | 128 |",
-		"\na machine, 2 cores. Lemonade x, JAX 1, PyTorch 2, PyTorch 2 compiled.\n" + ends + "\nafter\n",
+		"\na machine, 2 cores. Lemonade x, JAX 1, PyTorch 2, PyTorch 2 compiled.\n" + tableMarks.ends + "\nafter\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if _, err := between("a page", "a table"); err == nil || !strings.Contains(err.Error(), ends) {
+	if err := profileMarks.rewrite(dir, "a profile"); err == nil || !strings.Contains(err.Error(), profileMarks.ends) {
 		t.Errorf("a page without marks gave %v", err)
 	}
 }

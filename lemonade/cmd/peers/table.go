@@ -89,10 +89,16 @@ func ratio(a, b []float64) string {
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", quantile(r, 0.5), quantile(r, 0.25), quantile(r, 0.75))
 }
 
-const begins, ends = "<!-- table: go run ./lemonade/cmd/peers -write -->\n", "<!-- end of the table -->"
+// marks are the lines in the README between which a command writes.
+type marks struct{ begins, ends string }
 
-// rewrite makes the table of the README anew from all figures that are kept.
-func rewrite(dir string) error {
+var (
+	tableMarks   = marks{"<!-- table: go run ./lemonade/cmd/peers -write -->\n", "<!-- end of the table -->"}
+	profileMarks = marks{"<!-- profile: go run ./lemonade/cmd/peers -profile residual -write -->\n", "<!-- end of the profile -->"}
+)
+
+// rewriteTable makes the table of the README anew from all figures that are kept.
+func rewriteTable(dir string) error {
 	var all []*figures
 	for _, name := range compared() {
 		text, err := os.ReadFile(filepath.Join(dir, folder, name+".json"))
@@ -108,26 +114,22 @@ func rewrite(dir string) error {
 		}
 		all = append(all, &f)
 	}
+	return tableMarks.rewrite(dir, table(all))
+}
+
+// rewrite puts the text between the marks in the README.
+func (m marks) rewrite(dir, text string) error {
 	path := filepath.Join(dir, "README.md")
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	changed, err := between(string(page), table(all))
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return os.WriteFile(path, []byte(changed), 0o644)
-}
-
-// between puts the table between its marks in a page.
-func between(page, table string) (string, error) {
-	before, rest, ok := strings.Cut(page, begins)
-	_, after, ok2 := strings.Cut(rest, ends)
+	before, rest, ok := strings.Cut(string(page), m.begins)
+	_, after, ok2 := strings.Cut(rest, m.ends)
 	if !ok || !ok2 {
-		return "", fmt.Errorf("the lines %q and %q are not there", strings.TrimSpace(begins), ends)
+		return fmt.Errorf("%s: the lines %q and %q are not there", path, strings.TrimSpace(m.begins), m.ends)
 	}
-	return before + begins + table + ends + after, nil
+	return os.WriteFile(path, []byte(before+m.begins+text+m.ends+after), 0o644)
 }
 
 // table is Markdown of all figures, with what they were taken on.
