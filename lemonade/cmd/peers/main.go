@@ -214,7 +214,10 @@ func (o options) interleave(peers []*peer, kind string) (steps, error) {
 	n := min(max(int(math.Ceil(turn.Seconds()/slowest)), 2), 50)
 	for round := range o.rounds {
 		for i := range peers {
-			k := (i + round) % len(peers) // nobody always goes first
+			k := (i + round) % len(peers) // nobody always goes first, nor after the same one
+			if round%2 > 0 {
+				k = len(peers) - 1 - k
+			}
 			wall, cpu, err := peers[k].run(kind, n)
 			if err != nil {
 				return s, err

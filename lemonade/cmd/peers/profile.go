@@ -13,7 +13,7 @@ import (
 	"github.com/lemo-nade/lemonade/lemonade/evaluate"
 )
 
-//go:embed profile.py
+//go:embed peer_profile.py
 var profilePeer string
 
 // profile tells where XLA spends a training step of a network, and what its
