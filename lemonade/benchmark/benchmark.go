@@ -28,6 +28,11 @@
 // [Search] compares them on a published table of measured networks, where an
 // evaluation is a look-up: many searches of hundreds of evaluations, with the true
 // front known.
+//
+// # Of a machine
+//
+// [Measure] tells how repeatable its measurements are, [Trial] where the time of a
+// trial goes, and [Recipes] what each ingredient of a training recipe is worth.
 package benchmark
 
 import (
