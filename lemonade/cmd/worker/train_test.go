@@ -159,11 +159,12 @@ func TestTrain(t *testing.T) {
 		t.Errorf("of %q, %d classes, %d mistakes kept of %d", q.Data, q.Classes, len(q.Mistakes), sum-right)
 	}
 
-	// The first epoch is like the others but for what it warms up.
+	// The first epoch is like the others but for what it warms up, which is much of one
+	// as short as these.
 	if told == nil || got.Forecast == nil || told.Energy != got.Forecast.Energy || told.Error != nil || got.Forecast.Error == nil {
 		t.Fatalf("forecast %+v, in the end %+v", told, got.Forecast)
 	}
-	if off := told.Energy/used.Value - 1; math.Abs(*got.Forecast.Error-off) > 1e-9 || math.Abs(off) > 0.75 {
+	if off := told.Energy/used.Value - 1; math.Abs(*got.Forecast.Error-off) > 1e-9 || math.Abs(off) > 1.5 {
 		t.Errorf("the forecast of %v kWh is off by %v of %v kWh; it says %v", told.Energy, off, used.Value, *got.Forecast.Error)
 	}
 
