@@ -22,7 +22,7 @@ func (d *round) hopeless(by propose.Proposer, turn int, p *arch.Program) string 
 	if isReplay(by) {
 		return d.wasHopeless(turn)
 	}
-	if turn%(repairs+1) == repairs || len(d.history.Complete()) < forecast.Enough+forecast.LeastTrials ||
+	if turn%(repairs+1) == repairs || len(d.history) < forecast.Enough+forecast.LeastTrials ||
 		slices.ContainsFunc([]Part{Forecast, Repair, Feedback, Loop}, d.settings.without) { // the reason tells of measurements
 		return ""
 	}
@@ -30,7 +30,7 @@ func (d *round) hopeless(by propose.Proposer, turn int, p *arch.Program) string 
 	if !forecast.Trusted(trust) {
 		return ""
 	}
-	return forecast.New(d.history, d.objective).Hopeless(forecast.Describe(p, ""), d.ID, trust)
+	return d.forecasts.Forecast(d.history, d.objective).Hopeless(forecast.Describe(p, ""), d.ID, trust)
 }
 
 func (d *round) wasHopeless(turn int) string {

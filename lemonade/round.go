@@ -341,7 +341,7 @@ func (d *round) request(turn int) propose.Request {
 			TrainSamples: d.settings.TrainSamples, Epochs: d.settings.Epochs,
 		},
 		Objective: d.objective, Trial: d.ID, Turn: turn, Seed: d.settings.Seed, Template: d.settings.Template, Recipe: d.recipe(),
-		Commands: d.Commands, Niche: d.Niche, History: d.history, Attempts: d.Attempts, NoLearning: d.settings.without(Learning),
+		Commands: d.Commands, Niche: d.Niche, History: d.history, Attempts: d.Attempts, NoLearning: d.settings.without(Learning), Forecasts: &d.forecasts,
 		Known: func(p *arch.Program) (int, bool) {
 			id := d.known(p)
 			return id, id > 0

@@ -31,9 +31,10 @@ type Forecast struct {
 
 // New makes a forecast. It is nil where fewer than [Enough] trials have all axes known.
 func New(h trial.History, o objective.Objective) *Forecast {
-	var trials trial.History
+	var trials []*trial.Trial
 	var losses [][]float64
-	for _, t := range h {
+	for i := range h {
+		t := &h[i]
 		if t.State != trial.Complete || t.Program == nil {
 			continue
 		}

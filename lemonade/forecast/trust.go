@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -22,11 +23,52 @@ type Trust struct {
 // than a study that is taken up again has time for.
 const assessed = 50
 
-// Tracker keeps the forecasts that were made of a study's trials, so that each is made
-// once. It is safe for use by several goroutines.
+// Tracker keeps what was forecast of a study's trials, and the forecasts that were last
+// made, so that each is made once. It is safe for use by several goroutines. A nil one
+// keeps nothing.
 type Tracker struct {
 	mu     sync.Mutex
 	traced map[int]traced // by the trial's place in the history
+	made   []made         // the latest last, lately at most
+}
+
+// made is the forecast from the first trials of a study.
+type made struct {
+	trials, complete int    // how many, and how many of them were measured
+	objective        string // as far as a forecast depends on it
+	forecast         *Forecast
+}
+
+// lately is how many forecasts are kept: that from all trials, and that from those
+// before the last one, which the last one is held against.
+const lately = 2
+
+// Forecast is [New] for a study's history as it grows.
+func (t *Tracker) Forecast(h trial.History, o objective.Objective) *Forecast {
+	if t == nil {
+		return New(h, o)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.forecast(h, o)
+}
+
+func (t *Tracker) forecast(h trial.History, o objective.Objective) *Forecast {
+	m := made{trials: len(h), objective: fmt.Sprint(o.Axes, o.Reference)}
+	for i := range h {
+		if h[i].State == trial.Complete {
+			m.complete++
+		}
+	}
+	for _, known := range t.made {
+		if known.trials == m.trials && known.complete == m.complete && known.objective == m.objective {
+			return known.forecast
+		}
+	}
+	m.forecast = New(h, o)
+	t.made = append(t.made, m)
+	t.made = t.made[max(0, len(t.made)-lately):]
+	return m.forecast
 }
 
 // traced is what was forecast of a trial. The losses are by axis, and nil where there was
@@ -51,7 +93,7 @@ func (t *Tracker) Assess(h trial.History, o objective.Objective) []Trust {
 		r, ok := t.traced[i]
 		if complete := h[i].State == trial.Complete; changed || !ok || r.id != h[i].ID || r.complete != complete {
 			changed = changed || ok
-			r = trace(h[:i], h[i], o)
+			r = t.trace(h[:i], &h[i], o)
 			t.traced[i] = r
 		}
 		if r.forecast == nil {
@@ -71,17 +113,17 @@ func (t *Tracker) Assess(h trial.History, o objective.Objective) []Trust {
 // Assess returns the trust in the forecasts of a history.
 func Assess(h trial.History, o objective.Objective) []Trust { return new(Tracker).Assess(h, o) }
 
-func trace(before trial.History, t trial.Trial, o objective.Objective) traced {
-	r := traced{id: t.ID, complete: t.State == trial.Complete}
-	values, ok := o.Point(t)
-	if !r.complete || !ok || t.Program == nil {
+func (t *Tracker) trace(before trial.History, now *trial.Trial, o objective.Objective) traced {
+	r := traced{id: now.ID, complete: now.State == trial.Complete}
+	values, ok := o.Point(now)
+	if !r.complete || !ok || now.Program == nil {
 		return r
 	}
-	f := New(before, o)
+	f := t.forecast(before, o)
 	if f == nil {
 		return r
 	}
-	for i, b := range f.look(Describe(t.Program, t.Hash)) {
+	for i, b := range f.look(Describe(now.Program, now.Hash)) {
 		r.forecast, r.measured = append(r.forecast, math.Exp(b.mean)), append(r.measured, lossOf(o.Axes[i], values[i]))
 	}
 	return r

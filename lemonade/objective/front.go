@@ -19,9 +19,7 @@ func (o Objective) Front(h trial.History) []int {
 
 // Point returns a trial's values on the axes, and whether all are known and by the
 // study's methods.
-func (o Objective) Point(t trial.Trial) ([]float64, bool) { return o.values(&t) }
-
-func (o Objective) values(t *trial.Trial) ([]float64, bool) {
+func (o Objective) Point(t *trial.Trial) ([]float64, bool) {
 	values := make([]float64, len(o.Axes))
 	for i, m := range o.Axes {
 		measured, ok := MetricOf(t, m)
@@ -85,7 +83,7 @@ func (o Objective) gains(t *trial.Trial) ([]float64, bool) {
 	if t.State != trial.Complete {
 		return nil, false
 	}
-	values, ok := o.values(t)
+	values, ok := o.Point(t)
 	if !ok {
 		return nil, false
 	}

@@ -51,7 +51,7 @@ func (l *Ledger) Update(o Objective, h trial.History) {
 		e := entry{id: t.ID, state: t.State, metrics: reflect.ValueOf(t.Metrics).UnsafePointer()}
 		e.accuracy, e.latency = plain(t, trial.Accuracy), plain(t, trial.Latency)
 		if e.score, e.scored = o.ScoreOf(t); t.State == trial.Complete {
-			if values, ok := o.values(t); ok {
+			if values, ok := o.Point(t); ok {
 				e.values = values
 			}
 		}

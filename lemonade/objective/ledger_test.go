@@ -56,9 +56,9 @@ func TestLedger(t *testing.T) {
 func undominated(o Objective, h trial.History) []int {
 	ids := []int{}
 	for i := range h {
-		p, ok := o.values(&h[i])
+		p, ok := o.Point(&h[i])
 		dominated := func(t trial.Trial) bool {
-			q, known := o.values(&t)
+			q, known := o.Point(&t)
 			return known && t.State == trial.Complete && o.dominates(q, p)
 		}
 		if ok && h[i].State == trial.Complete && !slices.ContainsFunc(h, dominated) {

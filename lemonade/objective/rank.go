@@ -31,7 +31,7 @@ func (o Objective) Rank(h trial.History) []Standing {
 	var all []*entrant
 	for _, t := range h.Complete() {
 		e := &entrant{Standing: Standing{ID: t.ID}, score: -1}
-		e.values, _ = o.values(&t)
+		e.values, _ = o.Point(&t)
 		if v, ok := o.ScoreOf(&t); ok {
 			e.score = v
 		}

@@ -29,6 +29,7 @@ import (
 	"strings"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
+	"github.com/lemo-nade/lemonade/lemonade/forecast"
 	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
@@ -87,6 +88,10 @@ type Request struct {
 	// NoLearning keeps the rule book to what is known of networks in general: it makes
 	// no forecast of what was measured.
 	NoLearning bool
+
+	// Forecasts keeps the forecasts that are made of History, so that each is made once.
+	// It may be nil.
+	Forecasts *forecast.Tracker
 
 	// Known reports whether a program was tried already, and as which trial. Where it
 	// is nil, a program is known that would train to the result of an earlier round.

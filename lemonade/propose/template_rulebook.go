@@ -31,7 +31,7 @@ func (r *Request) forecast() *forecast.Forecast {
 	if r.NoLearning || r.Trial%explored == 0 {
 		return nil
 	}
-	return forecast.New(r.History, r.Objective)
+	return r.Forecasts.Forecast(r.History, r.Objective)
 }
 
 // fromTemplate begins with the template as it stands, also anew where a round has no
