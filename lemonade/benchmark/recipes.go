@@ -23,6 +23,7 @@ import (
 // RecipeOptions say what [Recipes] compares. Zero values take their defaults.
 type RecipeOptions struct {
 	Data         string  // name of the data set; needed
+	Partial      bool    // take a copy of Data that has fewer samples than were published, and mark the report
 	Network      string  // of package networks; default plain
 	TrainSamples int     // per training; default all
 	Epochs       int     // per training; default 8
@@ -132,7 +133,7 @@ func Recipes(ctx context.Context, o RecipeOptions) (_ RecipeReport, err error) {
 	if err != nil {
 		return RecipeReport{}, err
 	}
-	ref, err := prepare(ctx, MeasureOptions{Data: o.Data, Log: o.Log})
+	ref, err := prepare(ctx, MeasureOptions{Data: o.Data, Partial: o.Partial, Log: o.Log})
 	if err != nil {
 		return RecipeReport{}, err
 	}

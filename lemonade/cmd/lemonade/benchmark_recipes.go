@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lemo-nade/lemonade/datasets"
 	"github.com/lemo-nade/lemonade/lemonade/benchmark"
 	"github.com/lemo-nade/lemonade/lemonade/benchmark/networks"
 )
@@ -47,7 +46,7 @@ command.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Data, "data", "digits", "data set: "+strings.Join(datasets.Names(), ", "))
+	dataFlags(f, "digits", &o.Data, &o.Partial)
 	f.StringVar(&o.Network, "network", "plain", strings.Join(networks.Names(), ", "))
 	f.IntVar(&o.TrainSamples, "train-samples", 0, "training samples, drawn evenly from the classes (default all)")
 	f.IntVar(&o.Epochs, "epochs", 8, "epochs per training")
