@@ -30,9 +30,11 @@ type Forecast struct {
 }
 
 // New makes a forecast. It is nil where fewer than [Enough] trials have all axes known.
-func New(h trial.History, o objective.Objective) *Forecast {
-	var trials []*trial.Trial
-	var losses [][]float64
+func New(h trial.History, o objective.Objective) *Forecast { return from(h, lossesOf(h, o), o) }
+
+// lossesOf are the trials' losses on the axes, nil of one that tells nothing.
+func lossesOf(h trial.History, o objective.Objective) [][]float64 {
+	all := make([][]float64, len(h))
 	for i := range h {
 		t := &h[i]
 		if t.State != trial.Complete || t.Program == nil {
@@ -43,11 +45,22 @@ func New(h trial.History, o objective.Objective) *Forecast {
 			continue
 		}
 		loss := make([]float64, len(values))
-		for i, v := range values {
-			loss[i] = lossOf(o.Axes[i], v)
+		for k, v := range values {
+			loss[k] = lossOf(o.Axes[k], v)
 		}
 		if slices.Min(loss) > 0 {
-			trials, losses = append(trials, t), append(losses, loss)
+			all[i] = loss
+		}
+	}
+	return all
+}
+
+func from(h trial.History, known [][]float64, o objective.Objective) *Forecast {
+	var trials []*trial.Trial
+	var losses [][]float64
+	for i, loss := range known {
+		if loss != nil {
+			trials, losses = append(trials, &h[i]), append(losses, loss)
 		}
 	}
 	if len(trials) < Enough {

@@ -30,6 +30,7 @@ type Tracker struct {
 	mu     sync.Mutex
 	traced map[int]traced // by the trial's place in the history
 	made   []made         // the latest last, lately at most
+	losses [][]float64    // of the trials of the latest
 }
 
 // made is the forecast from the first trials of a study.
@@ -54,18 +55,18 @@ func (t *Tracker) Forecast(h trial.History, o objective.Objective) *Forecast {
 }
 
 func (t *Tracker) forecast(h trial.History, o objective.Objective) *Forecast {
-	m := made{trials: len(h), objective: fmt.Sprint(o.Axes, o.Reference)}
-	for i := range h {
-		if h[i].State == trial.Complete {
-			m.complete++
-		}
-	}
+	m := made{trials: len(h), complete: completeOf(h), objective: fmt.Sprint(o.Axes, o.Reference)}
 	for _, known := range t.made {
 		if known.trials == m.trials && known.complete == m.complete && known.objective == m.objective {
 			return known.forecast
 		}
 	}
-	m.forecast = New(h, o)
+	if n := len(t.made); n > 0 && t.made[n-1].objective == m.objective && len(t.losses) <= len(h) && completeOf(h[:len(t.losses)]) == t.made[n-1].complete {
+		t.losses = append(t.losses, lossesOf(h[len(t.losses):], o)...)
+	} else {
+		t.losses = lossesOf(h, o)
+	}
+	m.forecast = from(h, t.losses, o)
 	t.made = append(t.made, m)
 	t.made = t.made[max(0, len(t.made)-lately):]
 	return m.forecast
@@ -77,6 +78,15 @@ type traced struct {
 	id                 int
 	complete           bool
 	forecast, measured []float64
+}
+
+func completeOf(h trial.History) (n int) {
+	for i := range h {
+		if h[i].State == trial.Complete {
+			n++
+		}
+	}
+	return n
 }
 
 // Assess returns the trust in the forecasts of the objective's axes. The history is to be

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lemo-nade/lemonade/lemonade/objective"
 	"github.com/lemo-nade/lemonade/lemonade/trial"
 )
 
@@ -63,6 +64,46 @@ func TestAssess(t *testing.T) {
 	if early := Assess(h[:LeastTrials], o); Trusted(early) || Trusted(nil) {
 		t.Errorf("%d forecasts are trusted", early[0].Trials)
 	}
+}
+
+// TestTrackedForecast: a tracker that follows a study forecasts what one that looks at
+// it at once does, also where an earlier trial is trained on and where the objective
+// changes; and it makes each forecast once.
+func TestTrackedForecast(t *testing.T) {
+	all := world(t)
+	h := history(all[:16])
+	later := h[3].Metrics
+	h[3].State, h[3].Metrics = trial.Pruned, nil
+	var tracker Tracker
+	check := func(h trial.History, o objective.Objective) {
+		t.Helper()
+		got, want := tracker.Forecast(h, o), New(h, o)
+		if (got == nil) != (want == nil) {
+			t.Fatalf("%d trials: %v, want %v", len(h), got, want)
+		}
+		if got == nil {
+			return
+		}
+		s := Describe(all[40], "")
+		if d := cmp.Diff(want.Estimates(s), got.Estimates(s)); d != "" || got.Improvement(s) != want.Improvement(s) {
+			t.Errorf("%d trials: improvement %v, want %v\n%s", len(h), got.Improvement(s), want.Improvement(s), d)
+		}
+		if tracker.Forecast(h, o) != got {
+			t.Errorf("%d trials: the forecast is made twice", len(h))
+		}
+	}
+	o := over(t, trial.Accuracy, trial.Latency)
+	for n := range len(h) + 1 {
+		if n == 12 {
+			h[3].State, h[3].Metrics = trial.Complete, later
+		}
+		check(h[:n], o)
+	}
+	check(h[:10], o)
+	other := over(t, trial.Latency, trial.Accuracy)
+	check(h, other)
+	other.Reference = map[trial.Metric]float64{trial.Accuracy: 0.9, trial.Latency: 0.2}
+	check(h, other)
 }
 
 func TestHopeless(t *testing.T) {

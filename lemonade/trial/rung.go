@@ -114,10 +114,14 @@ func (t Trial) Trainings() []Metrics {
 // limit later. A history without rungs is returned as it is.
 func (h History) Level(least int) History {
 	count := map[int]int{}
-	for _, t := range h.Measured() {
-		for _, r := range t.Rungs {
-			if r.State == Complete {
-				count[r.Rung]++
+	for i := range h {
+		t := &h[i]
+		if t.State != Complete && t.State != Pruned {
+			continue
+		}
+		for k := range t.Rungs {
+			if t.Rungs[k].State == Complete {
+				count[t.Rungs[k].Rung]++
 			}
 		}
 	}
