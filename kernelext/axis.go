@@ -88,6 +88,13 @@ func roundStep(x float64) float64 {
 	return 10 * power
 }
 
+// upToAxis begins at nothing.
+func upToAxis(high float64) axis {
+	a := axis{Max: high, Step: roundStep(high / 10)}
+	a.Max = math.Ceil(a.Max/a.Step-1e-9) * a.Step
+	return a
+}
+
 // rowAxis has a row for each name.
 func rowAxis(name string, rows []string) axis {
 	return axis{Name: name, Min: 0, Max: float64(len(rows) + 1), Step: 1, Rows: rows, Down: true}

@@ -45,17 +45,17 @@ func courses(r benchmark.Report, name, x, unit string, of func(benchmark.ArmRepo
 	low, high, last := 1.0, 0.0, 0.0
 	for i, a := range r.Arms {
 		line := armMarks[i%len(armMarks)]
-		line.Name, line.Size, line.Line = a.Label(), 7, true
+		line.Name, line.Size, line.Line = r.Label(a.Arm), 7, true
 		edge := line
 		edge.Symbol, edge.Dashed, edge.Quiet = "none", true, true
 		q1, q3 := edge, edge
 		for _, s := range of(a) {
 			last = max(last, s.At)
-			if s.Median == 0 { // before anything was measured
+			if s.Q1 == 0 { // before anything was measured
 				continue
 			}
 			low, high = min(low, s.Q1), max(high, s.Q3)
-			tip := fmt.Sprintf("%s at %s%s<br>median %s, quartiles %s to %s", html.EscapeString(a.Label()), short(s.At), unit, short(s.Median), short(s.Q1), short(s.Q3))
+			tip := fmt.Sprintf("%s at %s%s<br>median %s, quartiles %s to %s", html.EscapeString(r.Label(a.Arm)), short(s.At), unit, short(s.Median), short(s.Q1), short(s.Q3))
 			line.Points = append(line.Points, point{X: s.At, Y: s.Median, Tip: tip})
 			q1.Points = append(q1.Points, point{X: s.At, Y: s.Q1})
 			q3.Points = append(q3.Points, point{X: s.At, Y: s.Q3})
@@ -64,7 +64,7 @@ func courses(r benchmark.Report, name, x, unit string, of func(benchmark.ArmRepo
 		c.add(q1)
 		c.add(q3)
 	}
-	c.X, c.Y = span(0, last), span(low, max(low, high))
+	c.X, c.Y = upToAxis(last), span(low, max(low, high))
 	c.X.Name, c.Y.Name = x, "hypervolume"
 	return c
 }

@@ -3,7 +3,6 @@ package kernelext
 import (
 	"fmt"
 	"html"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,8 +69,8 @@ func (m searchMeasure) medians(r benchmark.SearchReport) chart {
 		}
 		c.add(line)
 	}
-	c.X = axis{Name: "evaluations", Min: 0, Max: float64(r.Evaluations), Step: roundStep(max(float64(r.Evaluations)/10, 1))}
-	c.X.Max = math.Ceil(c.X.Max/c.X.Step) * c.X.Step
+	c.X = upToAxis(float64(r.Evaluations))
+	c.X.Name = "evaluations"
 	c.Y = span(slices.Min(values), slices.Max(values))
 	c.Y.Name = m.title + m.unit
 	c.add(m.trueFront(point{X: 0, Y: m.truth}, point{X: c.X.Max, Y: m.truth}))

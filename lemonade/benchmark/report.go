@@ -61,10 +61,15 @@ type ArmReport struct {
 	Course Course             `json:"course"`
 }
 
-// Label is the arm in words: "rulebook without rungs".
-func (a ArmReport) Label() string { return label(a.Arm) }
-
-func label(arm string) string { return strings.Replace(arm, "-", " without ", 1) }
+// Label is an arm in words: "rulebook without rungs", and beside that "rulebook in
+// rungs".
+func (r Report) Label(arm string) string {
+	text := strings.Replace(arm, "-", " without ", 1)
+	if r.Rungs != "" && !strings.HasSuffix(arm, "-"+string(lemonade.Halving)) {
+		text += " in rungs"
+	}
+	return text
+}
 
 // Comparison holds an arm against a baseline of the same seeds, by the trials that
 // both have.

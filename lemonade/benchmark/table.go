@@ -54,7 +54,7 @@ func (r Report) Tables() []Table {
 		}
 		told = append(told, b)
 		if grid := r.comparisons(b); len(grid) > 1 {
-			tables = append(tables, Table{"Difference to " + label(b), "In the same seeds; seeds with more / as much / less.", grid})
+			tables = append(tables, Table{"Difference to " + r.Label(b), "In the same seeds; seeds with more / as much / less.", grid})
 		}
 	}
 	return tables
@@ -85,7 +85,7 @@ func (r Report) values() [][]string {
 		for _, n := range a.Done {
 			sum += n
 		}
-		head = append(head, a.Label())
+		head = append(head, r.Label(a.Arm))
 		models = append(models, cmp.Or(strings.Join(a.Models, ", "), "–"))
 		done = append(done, fmt.Sprintf("%d of %d", sum, r.Trials*len(r.Seeds)))
 	}
@@ -110,8 +110,8 @@ func (r Report) comparisons(baseline string) [][]string {
 			if c.Baseline != baseline || c.Statistic != s.Name {
 				continue
 			}
-			if !slices.Contains(grid[0], label(c.Arm)) {
-				grid[0] = append(grid[0], label(c.Arm))
+			if !slices.Contains(grid[0], r.Label(c.Arm)) {
+				grid[0] = append(grid[0], r.Label(c.Arm))
 			}
 			text := cell(s.kind, c.Differences, "+")
 			if c.Differences.Mean != nil {
