@@ -98,12 +98,12 @@ func from(h trial.History, known [][]float64, o objective.Objective) *Forecast {
 }
 
 // thin leaves at most so many that a forecast stays quick.
-func thin[S ~[]T, T any](all S) S {
+func thin[T any](all []T) []T {
 	if len(all) <= most {
 		return all
 	}
 	old := all[:len(all)-most/2]
-	var out S
+	var out []T
 	for i := range most / 2 {
 		out = append(out, old[i*len(old)/(most/2)])
 	}
