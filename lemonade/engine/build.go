@@ -25,6 +25,11 @@ type graphBuilder struct {
 	training bool
 	random   *Node // state of the random generator; training only
 	rate     *Node // scalar: share of a batch's statistics in the running averages; training only
+
+	// apart is true when the graph runs, which XLA does not know when it compiles: what
+	// is computed on that condition is not merged with what it is computed from. nil on
+	// a GPU, where the host would have to read the condition, and without training.
+	apart *Node
 }
 
 // buildFunc builds one node from its inputs, whose shapes are [batch or 1, sample's shape …].

@@ -202,7 +202,10 @@ func TestGradients(t *testing.T) {
 		for _, n := range program.Network.Nodes {
 			seen[n.Op] = true
 		}
-		t.Run(c.name, func(t *testing.T) { checkGradients(t, e, program.Network) })
+		t.Run(c.name, func(t *testing.T) { checkGradients(t, e, program.Network, true) })
+		if strings.HasPrefix(c.name, "conv") {
+			t.Run(c.name+" on a GPU", func(t *testing.T) { checkGradients(t, e, program.Network, false) })
+		}
 	}
 	for _, op := range arch.Ops() {
 		if !op.Surface && !seen[op.Name] {
@@ -211,7 +214,8 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
+// checkGradients has graphs as they are on a CPU, with computations of their own, or on a GPU.
+func checkGradients(t *testing.T, e *Engine, net *arch.Network, cpu bool) {
 	const batch, epsilon, tolerance = 3, 1e-6, 1e-6
 	weights, err := newWeights(net, 1, dtypes.Float64)
 	if err != nil {
@@ -233,6 +237,9 @@ func checkGradients(t *testing.T, e *Engine, net *arch.Network) {
 	exec, err := model.NewExec(e.backend, weights.store, func(_ *model.Scope, in []*Node) []*Node {
 		g := in[0].Graph()
 		b := &graphBuilder{net: net, weights: weights, compute: dtypes.Float64, training: true, rate: Const(g, float32(0.1))}
+		if cpu {
+			b.apart = GreaterThan(ReduceAllSum(Abs(in[0])), Const(g, 0.0))
+		}
 		for k, v := range trainable {
 			v.SetNodeValue(in[k+1])
 		}

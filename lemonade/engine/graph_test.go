@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,43 @@ func TestEvaluationPads(t *testing.T) {
 	want.accuracy /= count
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(evaluated{}), cmpopts.EquateApprox(0, 1e-5)); d != "" {
 		t.Errorf("(-one by one +together):\n%s", d)
+	}
+}
+
+// TestMaxPool compares the two forms that a max pool has, in training and in inference,
+// after a convolution and after a sum.
+func TestMaxPool(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	image := tensors.FromFlatDataAndDimensions(normals(rng, []int{2 * 6 * 6 * 3}), 2, 6, 6, 3)
+	for _, c := range []struct {
+		expr    string
+		outputs int
+		joins   bool
+	}{
+		{"max_pool(relu(conv(x, 3)))", 27, false},
+		{"max_pool(relu(x + conv(x, 3)), window = 3)", 12, true},
+		{"max_pool(relu(x + conv(x, 3)))", 27, true},
+		{"max_pool(x)", 27, false},
+	} {
+		net := parse(t, fmt.Sprintf("def network(x, classes):\n    return flatten(%s)\n", c.expr), arch.Shape{6, 6, 3}, c.outputs).Network
+		weights, err := newWeights(net, 1, dtypes.Float64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forward := func(training bool) []float64 {
+			return runGraph(t, weights.store, func(g *Graph) *Node {
+				b := &graphBuilder{net: net, weights: weights, compute: dtypes.Float64, training: training}
+				return b.forward(Const(g, image))
+			})
+		}
+		if d := cmp.Diff(forward(true), forward(false)); d != "" {
+			t.Errorf("%s (-training +inference):\n%s", c.expr, d)
+		}
+		for i, n := range net.Nodes {
+			if b := (&graphBuilder{net: net}); n.Op == "max_pool" && b.joins(i) != c.joins {
+				t.Errorf("%s: joins is %v; want %v", c.expr, !c.joins, c.joins)
+			}
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func conv1d(b *graphBuilder, i int, n arch.Node, in []*Node) *Node {
 		if n.Attrs.Text("padding") == "causal" {
 			pads[0] = [2]int{(k - 1) * dilation, 0}
 		}
-		y = convolution{[]int{stride, 1}, []int{dilation, 1}, pads}.grouped(column, ExpandAxes(kernel, 1), groups)
+		y = convolution{[]int{stride, 1}, []int{dilation, 1}, pads, b.apart}.grouped(column, ExpandAxes(kernel, 1), groups)
 	}
 	y = Squeeze(y, 2)
 	if n.Attrs.Bool("bias") {

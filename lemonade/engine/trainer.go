@@ -76,6 +76,9 @@ func (t *trainer) graph(_ *model.Scope, indices, vector *Node) *Node {
 		net: t.model.net, weights: t.model.weights, compute: t.model.compute, g: g,
 		training: true, random: t.random.NodeValue(g), rate: element(vector, atAverageRate),
 	}
+	if !t.model.engine.gpu {
+		b.apart = GreaterOrEqual(b.rate, ScalarZero(g, b.rate.DType()))
+	}
 	x := t.samples(b, indices)
 	labels := t.data.labelsOf(indices)
 	mix := t.images.mixing(b, t.batch)
