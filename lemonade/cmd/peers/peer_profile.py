@@ -1,8 +1,10 @@
 # Runs after peer_jax.py, in its interpreter: prints where XLA spends a training step of
-# that network, and what convolutions take beside oneDNN's, as Markdown.
+# that network, made of the engine's operations, and what convolutions and an LSTM take
+# beside oneDNN's, as Markdown.
 import glob
 import os
 import re
+import subprocess
 import tempfile
 from collections import Counter
 
@@ -13,6 +15,35 @@ STEPS, ROUNDS, REPEATS = 5, 7, 10
 OPERATION = re.compile(r"[a-z_-]+(\.\d+)?")
 KINDS = [("transpose_copy_fusion", "transposed images, for gradients by a convolution's kernel"),
          ("ynn_fusion", "products and sums, in YNNPACK"), ("", "all else but convolutions, element by element")]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def convolution(x, w, stride):
+    return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def backward(stride, kept, dy):
+    """The gradients as lemonade/engine has them: that by the kernel is a computation of its own."""
+    x, w = kept
+    dx = jax.vjp(lambda x: lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")), x)[1](dy)[0]
+    low = [max((dy.shape[a] - 1) * stride + w.shape[a - 1] - x.shape[a], 0) // 2 for a in (1, 2)]
+    pads = [(low[a], w.shape[a] + (dy.shape[a + 1] - 1) * stride - x.shape[a + 1] - low[a]) for a in (0, 1)]
+
+    def by_kernel(x, dy):
+        return lax.conv_general_dilated(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3), (1, 1), pads, rhs_dilation=(stride, stride),
+                                        dimension_numbers=("NHWC", "HWIO", "NHWC")).transpose(1, 2, 0, 3)
+
+    return dx, lax.cond(jnp.isfinite(dy[0, 0, 0, 0]), by_kernel, lambda x, dy: jnp.zeros_like(w), x, dy)
+
+
+convolution.defvjp(lambda x, w, stride: (convolution(x, w, stride), (x, w)), backward)
+jax_conv = Net.conv
+
+
+def conv(net, x, filters, kernel=3, stride=1, padding="SAME", groups=1, bias=False):
+    if groups > 1 or kernel == 1 or padding != "SAME" or bias:
+        return jax_conv(net, x, filters, kernel, stride, padding, groups, bias)
+    return convolution(x, net.param(kernel, kernel, x.shape[-1], filters), stride)
 
 
 def profile():
@@ -43,6 +74,57 @@ def timed(call):
     return 1e3 * (time.process_time() - cpu) / REPEATS
 
 
+# Times PyTorch's LSTM in a process of its own, whose threads spin while they wait or not.
+ONEDNN = """
+import os, time, torch
+torch.set_num_threads(os.cpu_count())
+lstm, x = torch.nn.LSTM({inputs}, {units}, batch_first=True), torch.rand({batch}, {length}, {inputs})
+with torch.inference_mode():
+    for times in (3, {repeats}):
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(times):
+            lstm(x)
+print((time.perf_counter() - wall) / times, (time.process_time() - cpu) / times)
+"""
+
+
+def lstms():
+    """Milliseconds, wall and processor, of an LSTM's inference by name: XLA's loop, two loops of half the batch, and oneDNN's."""
+    size = dict(batch=64, length=256, inputs=64, units=128)
+    batch, length, inputs, units = size.values()
+    rng = np.random.default_rng(1)
+    x, w, r = (jnp.asarray(0.1 * rng.standard_normal(s, np.float32)) for s in [(batch, length, inputs), (inputs, 4 * units), (units, 4 * units)])
+
+    def last(x):
+        def cell(state, gates):
+            h, memory = state
+            i, f, g, o = jnp.split(gates + h @ r, 4, -1)
+            memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
+            return (jax.nn.sigmoid(o) * jnp.tanh(memory), memory), None
+
+        zero = jnp.zeros((len(x), units))
+        return lax.scan(cell, (zero, zero), jnp.swapaxes(x @ w, 0, 1))[0][0]
+
+    def xla(f):
+        f = jax.jit(f)
+        f(x)
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(REPEATS):
+            f(x).block_until_ready()
+        return (time.perf_counter() - wall) / REPEATS, (time.process_time() - cpu) / REPEATS
+
+    def onednn(wait):
+        env = {k: v for k, v in os.environ.items() if k != "KMP_BLOCKTIME"} | {"OMP_WAIT_POLICY": wait}
+        out = subprocess.run([sys.executable, "-c", ONEDNN.format(repeats=REPEATS, **size)], env=env, capture_output=True, text=True, check=True)
+        return tuple(map(float, out.stdout.split()))
+
+    calls = {"XLA's loop": lambda: xla(last),
+             "XLA, two loops of half the batch": lambda: xla(lambda x: jnp.concatenate([last(x[:batch // 2]), last(x[batch // 2:])])),
+             "oneDNN": lambda: onednn("ACTIVE"), "oneDNN, threads that sleep while they wait": lambda: onednn("PASSIVE")}
+    rounds = [[call() for call in calls.values()] for _ in range(ROUNDS)]
+    return zip(calls, 1e3 * np.median(rounds, 0))
+
+
 def convolutions(channels, size):
     """Milliseconds of processor time of a convolution of 3×3, forward, by input and by kernel, in XLA and in oneDNN."""
     rng = np.random.default_rng(1)
@@ -66,6 +148,9 @@ def convolutions(channels, size):
     return np.median([[timed(call) for call in calls] for _ in range(ROUNDS)], 0)
 
 
+Net.conv = conv
+jax.clear_caches()
+step()
 total, whole = profile()
 print(f"| a training step of {NETWORK} | ms, summed over threads |\n|---|---|")
 for _, kind in KINDS:
@@ -75,3 +160,6 @@ torch.set_num_threads(os.cpu_count())
 print("\n| 3×3 convolution, ms of processor time | XLA: forward | by input | by kernel | oneDNN: forward | by input | by kernel |\n|---|---|---|---|---|---|---|")
 for channels, size in [(16, 32), (32, 32), (64, 16)]:
     print(f"| {channels} to {channels} channels, {size}×{size} |", " | ".join(f"{ms:.3g}" for ms in convolutions(channels, size)), "|")
+print("\n| inference of an LSTM, 128 units, 256 steps, batch 64 | ms | processor time |\n|---|---|---|")
+for name, (wall, cpu) in lstms():
+    print(f"| {name} | {wall:.3g} | {cpu:.3g} |")

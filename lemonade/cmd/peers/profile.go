@@ -17,8 +17,8 @@ import (
 var profilePeer string
 
 // profile tells where XLA spends a training step of a network, and what its
-// convolutions take beside oneDNN's, as Markdown. JAX has the engine's flags here, so
-// that its step is made of the same operations.
+// convolutions and an LSTM take beside oneDNN's, as Markdown. JAX has the engine's flags
+// and its convolution here, so that its step is made of the same operations.
 func (o options) profile(ctx context.Context, name string) (string, error) {
 	program, err := programOf(name)
 	if err != nil {
