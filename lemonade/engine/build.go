@@ -55,7 +55,7 @@ var builders = map[string]buildFunc{
 
 	"max_pool":        maxPool,
 	"avg_pool":        avgPool,
-	"global_avg_pool": maskedPool(globalPool(globalMean), maskedMean),
+	"global_avg_pool": maskedPool(globalMean, maskedMean),
 	"global_max_pool": maskedPool(globalPool(reduceMax), maskedMax),
 
 	"embedding":            embedding,

@@ -148,6 +148,31 @@ func TestMaxPool(t *testing.T) {
 	}
 }
 
+// TestConvolved checks what the form of a global mean hangs on.
+func TestConvolved(t *testing.T) {
+	for expr, want := range map[string]bool{
+		"relu(batch_norm(conv(x, 3)))":                       true,
+		"relu(x + conv(conv(x, 3), 3))":                      false, // x is the input
+		"relu(conv(x, 3) + batch_norm(conv(x, 3)))":          true,
+		"conv(x, 3) * sigmoid(dense(global_avg_pool(x), 3))": true, // a gate
+		"conv(x, 3, kernel = 1)":                             false,
+		"conv(x, 3, kernel = 1, stride = 2)":                 true,
+		"depthwise_conv(x)":                                  false,
+		"max_pool(conv(x, 3))":                               false,
+		"dense(conv(x, 3), 3)":                               false,
+	} {
+		net := parse(t, fmt.Sprintf("def network(x, classes):\n    return dense(global_avg_pool(%s), classes)\n", expr), arch.Shape{6, 6, 3}, 2).Network
+		for i := len(net.Nodes) - 1; ; i-- {
+			if net.Nodes[i].Op == "global_avg_pool" {
+				if got := (&graphBuilder{net: net}).convolved(i); got != want {
+					t.Errorf("%s: convolved is %v; want %v", expr, got, want)
+				}
+				break
+			}
+		}
+	}
+}
+
 // TestCrossEntropy checks the loss against its formula.
 func TestCrossEntropy(t *testing.T) {
 	logits := [][]float32{{1, 2, 3}, {0, 0, 5}}

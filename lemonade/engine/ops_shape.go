@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/lemo-nade/lemonade/lemonade/arch"
@@ -114,10 +115,15 @@ func globalPool(f func(x *Node, axes ...int) *Node) buildFunc {
 	}
 }
 
-// globalMean is the mean over all axes of a sample but the last, as a product with
-// a row of equal shares: XLA's library of fused kernels draws what comes before a
-// reduction into it, whole layers at times, and is then several times as slow.
-func globalMean(x *Node, _ ...int) *Node {
+// globalMean is the mean over all axes of a sample but the last. But for what comes of
+// convolutions it is a product with a row of equal shares: XLA's library of fused kernels
+// draws what comes before a reduction into it, whole layers at times, and is then
+// several times as slow. A product also sums bfloat16 in float32.
+func globalMean(b *graphBuilder, i int, n arch.Node, in []*Node) *Node {
+	if b.compute != dtypes.BFloat16 && b.convolved(i) {
+		return globalPool(ReduceMean)(b, i, n, in)
+	}
+	x := in[0]
 	dims := x.Shape().Dimensions
 	batch, channels := dims[0], dims[len(dims)-1]
 	pixels := x.Shape().Size() / (batch * channels)
