@@ -87,23 +87,24 @@ func (c convolution) byKernel(x, kernel, dy *Node) *Node {
 		low := c.pads[a][0]
 		pads[a] = [2]int{low, reach + spread - x.Shape().Dim(a+1) - low}
 	}
-	return c.alone(kernel.Shape(), []*Node{x, dy}, func(in []*Node) *Node {
+	return c.alone([]*Node{x, dy}, []shapes.Shape{kernel.Shape()}, func(in []*Node) []*Node {
 		image, turned := TransposeAllAxes(in[0], 3, 1, 2, 0), TransposeAllAxes(in[1], 1, 2, 0, 3)
 		y := ConvGeneral(image, turned, imageAxes, c.dilation, pads, nil, c.stride, 1, 1)
-		return TransposeAllAxes(y, 1, 2, 0, 3)
-	})
+		return []*Node{TransposeAllAxes(y, 1, 2, 0, 3)}
+	})[0]
 }
 
-// alone returns f of its inputs, a tensor of the given shape, as a computation of its
-// own where c.apart is set.
-func (c convolution) alone(shape shapes.Shape, in []*Node, f func(in []*Node) *Node) *Node {
+// alone returns f of its inputs, tensors of the given shapes, as a computation of its
+// own where c.apart is set. It must not use functions of GoMLX that use scalars, which a
+// graph keeps for all, nor reductions.
+func (c convolution) alone(in []*Node, out []shapes.Shape, f func(in []*Node) []*Node) []*Node {
 	if c.apart == nil {
 		return f(in)
 	}
-	branch := func(f func(zero *Node) *Node) *Function {
-		return NewClosure(c.apart.Graph(), func(g *Graph) []*Node { return []*Node{f(ConstAsDType(g, shape.DType, 0.0))} })
+	branch := func(f func(zero *Node) []*Node) *Function {
+		return NewClosure(c.apart.Graph(), func(g *Graph) []*Node { return f(ConstAsDType(g, out[0].DType, 0.0)) })
 	}
-	return If(c.apart, branch(func(zero *Node) *Node {
+	return If(c.apart, branch(func(zero *Node) []*Node {
 		// An operation belongs to a branch only if one of its inputs does; hence a padding
 		// by nothing with the branch's own zero, which XLA leaves out.
 		own := make([]*Node, len(in))
@@ -111,9 +112,13 @@ func (c convolution) alone(shape shapes.Shape, in []*Node, f func(in []*Node) *N
 			own[k] = Pad(x, zero, make([]compute.PadAxis, x.Rank())...)
 		}
 		return f(own)
-	}), branch(func(zero *Node) *Node {
-		return BroadcastToDims(zero, shape.Dimensions...)
-	}))[0]
+	}), branch(func(zero *Node) []*Node {
+		nothing := make([]*Node, len(out))
+		for k, shape := range out {
+			nothing[k] = BroadcastToDims(zero, shape.Dimensions...)
+		}
+		return nothing
+	}))
 }
 
 // withGradient is withGradients for two tensors.

@@ -1,7 +1,11 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -58,21 +62,61 @@ func (c convolution) depthwiseByInput(x, kernel, dy *Node) *Node {
 }
 
 // depthwiseByKernel sums, for each position of the kernel, the products of dy and
-// the shifted x.
+// the shifted x. XLA's library of fused kernels, which sums, wants every shifted x as a
+// copy; so the products of several rows are first added up apart from it, without one.
 func (c convolution) depthwiseByKernel(x, kernel, dy *Node) *Node {
 	dims := kernel.Shape().Dimensions
 	channels := x.Shape().Dim(3)
 	rows, cols := dy.Shape().Dim(1), dy.Shape().Dim(2)
 	padded := padImage(x, c.pads, []int{1, 1})
 	dy = Reshape(dy, dy.Shape().Dim(0), rows, cols, channels, dims[3]/channels)
-	var sums []*Node
-	for i := range dims[0] {
-		for j := range dims[1] {
-			part := strided(padded, i*c.dilation[0], j*c.dilation[1], rows, cols, c.stride)
-			sums = append(sums, Reshape(ReduceSum(Mul(ExpandAxes(part, -1), dy), 0, 1, 2), 1, dims[3]))
-		}
+	together := c.together(rows, dims[0]*dims[1], dy.DType())
+	if together == 1 {
+		c.apart = nil
 	}
-	return Reshape(Concatenate(sums, 0), dims...)
+	partly := dy.Shape().Clone()
+	partly.Dimensions[1] /= together
+	products := c.alone([]*Node{padded, dy}, slices.Repeat([]shapes.Shape{partly}, dims[0]*dims[1]), func(in []*Node) (products []*Node) {
+		padded, dy := in[0], in[1]
+		var every []*Node // of so many rows of dy, the k-th
+		for k := range together {
+			every = append(every, Slice(dy, AxisRange(), AxisRange(k).Stride(together)))
+		}
+		for i := range dims[0] {
+			for j := range dims[1] {
+				var sum *Node
+				for k, dy := range every {
+					part := strided(padded, i*c.dilation[0]+k*c.stride[0], j*c.dilation[1], rows/together, cols, []int{c.stride[0] * together, c.stride[1]})
+					term := Mul(ExpandAxes(part, -1), dy)
+					if sum == nil {
+						sum = term
+					} else {
+						sum = Add(sum, term)
+					}
+				}
+				products = append(products, sum)
+			}
+		}
+		return products
+	})
+	for k, product := range products {
+		products[k] = Reshape(ReduceSum(product, 0, 1, 2), 1, dims[3])
+	}
+	return Reshape(Concatenate(products, 0), dims...)
+}
+
+// together is how many of the rows are added up before they are summed: a divisor of
+// them, and of a large kernel fewer, for each is an operation that has to be compiled.
+// It is 1 on a GPU, which needs no copies, and in bfloat16, which loses in additions.
+func (c convolution) together(rows, positions int, dtype dtypes.DType) int {
+	if c.apart == nil || dtype == dtypes.BFloat16 {
+		return 1
+	}
+	n := min(16, max(1, 150/positions))
+	for rows%n > 0 {
+		n--
+	}
+	return n
 }
 
 // padImage surrounds x [B H W C] with zeros and puts its pixels spread apart.
