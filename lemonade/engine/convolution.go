@@ -27,6 +27,7 @@ func (c convolution) grouped(x, kernel *Node, groups int) *Node {
 	case x.Shape().Dim(3):
 		return c.depthwise(x, kernel)
 	}
+	c.apart = nil // not a condition for every group
 	parts := Split(x, 3, groups)
 	for k, k2 := range Split(kernel, 3, groups) {
 		parts[k] = c.apply(parts[k], k2)
@@ -94,9 +95,9 @@ func (c convolution) byKernel(x, kernel, dy *Node) *Node {
 	})[0]
 }
 
-// alone returns f of its inputs, tensors of the given shapes, as a computation of its
-// own where c.apart is set. It must not use functions of GoMLX that use scalars, which a
-// graph keeps for all, nor reductions.
+// alone returns f of the inputs as a computation of its own where c.apart is set; out are
+// the shapes of what f returns, of the inputs' data type. f must not use functions of
+// GoMLX that use scalars, which a graph keeps for all its functions, nor reductions.
 func (c convolution) alone(in []*Node, out []shapes.Shape, f func(in []*Node) []*Node) []*Node {
 	if c.apart == nil {
 		return f(in)

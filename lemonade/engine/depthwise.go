@@ -106,8 +106,8 @@ func (c convolution) depthwiseByKernel(x, kernel, dy *Node) *Node {
 }
 
 // together is how many of the rows are added up before they are summed: a divisor of
-// them, and of a large kernel fewer, for each is an operation that has to be compiled.
-// It is 1 on a GPU, which needs no copies, and in bfloat16, which loses in additions.
+// them. It is 1 for a large kernel, of which too much would have to be compiled and kept,
+// on a GPU, which needs no copies, and in bfloat16, which loses in additions.
 func (c convolution) together(rows, positions int, dtype dtypes.DType) int {
 	if c.apart == nil || dtype == dtypes.BFloat16 {
 		return 1
@@ -115,6 +115,9 @@ func (c convolution) together(rows, positions int, dtype dtypes.DType) int {
 	n := min(16, max(1, 150/positions))
 	for rows%n > 0 {
 		n--
+	}
+	if positions > 2*n { // the sums would be more than twice as large as dy
+		return 1
 	}
 	return n
 }

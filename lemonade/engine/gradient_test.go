@@ -44,8 +44,12 @@ var gradientCases = []struct {
 	{name: "depthwise dilation", expr: "depthwise_conv(x, dilation = 2)"},
 	{name: "depthwise multiplier stride and dilation", expr: "depthwise_conv(x, kernel = (2, 3), multiplier = 3, stride = (2, 1), dilation = 2)"},
 	{name: "depthwise valid", expr: `depthwise_conv(x, kernel = (3, 2), padding = "valid")`},
+	{name: "depthwise of many rows", expr: "depthwise_conv(x, stride = 2)", input: arch.Shape{68, 3, 2}},
+	{name: "depthwise large kernel", expr: "depthwise_conv(x, kernel = (3, 5), dilation = (1, 2))", input: arch.Shape{32, 3, 2}},
+	{name: "depthwise larger kernel", expr: "depthwise_conv(x, kernel = (5, 7))"},
 	{name: "depthwise 1x1", expr: "depthwise_conv(x, kernel = 1, stride = 2)"},
 	{name: "conv of a parameter", expr: "x * conv(parameter([6, 5, 2]), 4)"},
+	{name: "mean of a convolution", expr: "global_avg_pool(tanh(conv(x, 3)))"},
 	{name: "shared", expr: `conv(conv(x, 4, share = "a"), 4, share = "a")`},
 	{name: "shared batch norm", expr: `batch_norm(tanh(batch_norm(x, share = "a")), share = "a")`},
 

@@ -2,12 +2,13 @@ package engine
 
 import "github.com/lemo-nade/lemonade/lemonade/arch"
 
-// On a CPU it depends on what comes before a pool which form of it is the fastest: XLA
-// draws the one or the other into the same kernel, for good or for ill.
+// On a CPU it depends on what comes before an operation which form of it is the fastest:
+// XLA draws the one or the other into the same kernel, for good or for ill. On a GPU the
+// forms have not been compared.
 
 // isProduct reports whether a convolution is built as a matrix product: one of 1×1,
-// whose gradient takes twice as long as XLA's convolution. In inference that is as fast
-// where there are strides, and needs no copy of every second pixel.
+// for which XLA's own form takes twice as long. With strides, in inference, XLA's form is
+// as fast and needs no copy of every second pixel.
 func (b *graphBuilder) isProduct(n arch.Node) bool {
 	window, stride := n.Attrs.Ints("kernel"), n.Attrs.Ints("stride")
 	single := window[0] == 1 && window[1] == 1 && n.Attrs.Int("groups") == 1
@@ -15,7 +16,8 @@ func (b *graphBuilder) isProduct(n arch.Node) bool {
 }
 
 // joins reports whether node i takes what several tensors were joined to, such as the
-// sum of a residual block, with nothing but operations of a single input in between.
+// sum of a residual block, with nothing in between but operations of a single input that
+// are neither convolutions nor dense.
 func (b *graphBuilder) joins(i int) bool {
 	for len(b.net.Nodes[i].Inputs) == 1 {
 		i = b.net.Nodes[i].Inputs[0]
@@ -54,7 +56,8 @@ func (b *graphBuilder) convolved(i int) bool {
 	return from(in)
 }
 
-// valuewise are the operations that compute each value from those at its place.
+// valuewise are the operations that compute each value from those at its place, but for
+// what they know of a channel or a sample as a whole.
 var valuewise = map[string]bool{
 	"batch_norm": true, "dropout": true, "drop_path": true,
 	"relu": true, "silu": true, "gelu": true, "hard_swish": true, "hard_sigmoid": true, "tanh": true, "sigmoid": true, "leaky_relu": true,

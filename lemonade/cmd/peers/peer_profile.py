@@ -1,6 +1,6 @@
 # Runs after peer_jax.py, in its interpreter: prints where XLA spends a training step of
-# that network, made of the engine's operations, and what convolutions and an LSTM take
-# beside oneDNN's, as Markdown.
+# that network, with the engine's gradient by a convolution's kernel, and what
+# convolutions and an LSTM take beside oneDNN's, as Markdown.
 import glob
 import os
 import re
@@ -107,7 +107,7 @@ def lstms():
 
     def xla(f):
         f = jax.jit(f)
-        f(x)
+        f(x).block_until_ready()
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(REPEATS):
             f(x).block_until_ready()

@@ -18,7 +18,7 @@ var profilePeer string
 
 // profile tells where XLA spends a training step of a network, and what its
 // convolutions and an LSTM take beside oneDNN's, as Markdown. JAX has the engine's flags
-// and its convolution here, so that its step is made of the same operations.
+// and its gradient by a convolution's kernel here, so that its step is made alike.
 func (o options) profile(ctx context.Context, name string) (string, error) {
 	program, err := programOf(name)
 	if err != nil {
