@@ -62,7 +62,7 @@ func TestConformance(t *testing.T) {
 	again := func(of func(*testing.T) string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			if racing {
-				t.Skip("under the race detector cifar10 stands for all that is read at once from large files")
+				t.Skip("under the race detector cifar10 and the small sets stand for all that is large")
 			}
 			return of(t)
 		}
@@ -102,10 +102,10 @@ func TestConformance(t *testing.T) {
 			return register(t, s)
 		}},
 		{"malaria, zipped", false, func(t *testing.T) string { return register(t, littleMalaria(t, true)) }},
-		{"malaria, real cells in grey", false, func(t *testing.T) string {
+		{"malaria, real cells in grey", false, again(func(t *testing.T) string {
 			needs(t, malaria.folder)
 			return register(t, sampleOf(t, malaria))
-		}},
+		})},
 		{"folder", true, folder(FolderOptions{}, map[string]int{"cat": 30, "dog": 21, "emu": 10})},
 		{"imdb", true, func(t *testing.T) string { needIMDb(t); return "imdb" }},
 		{"imdb cut otherwise", true, func(t *testing.T) string { needIMDb(t); return "imdb?tokens=64&words=500&keep=tail" }},

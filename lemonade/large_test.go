@@ -16,6 +16,9 @@ import (
 // TestLarge opens a study of so many trials that they are held in outline, and goes on
 // with it.
 func TestLarge(t *testing.T) {
+	if racing {
+		t.Skip("under the race detector, which takes half a minute for it, the small studies stand for this one")
+	}
 	const n = 1003
 	o := lemonade.Options{Dir: t.TempDir(), Data: "digits", Evaluator: noTraining{rand.New(rand.NewPCG(1, 1))}}
 	open(t, "large", o)
@@ -76,6 +79,9 @@ func TestLarge(t *testing.T) {
 // TestLargeGoesOn takes up a round that was interrupted in a study that is held in
 // outline, and trains for longer what was trained briefly before.
 func TestLargeGoesOn(t *testing.T) {
+	if racing {
+		t.Skip("under the race detector, which takes half a minute for it, the small studies stand for this one")
+	}
 	const n = 1003
 	o := lemonade.Options{
 		Dir: t.TempDir(), Data: "digits", Epochs: 9, Rungs: lemonade.Rungs{Count: 2},

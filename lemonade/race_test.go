@@ -1,0 +1,5 @@
+//go:build race
+
+package lemonade_test
+
+const racing = true
