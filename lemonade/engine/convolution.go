@@ -79,7 +79,8 @@ func (c convolution) turnedPads(x, kernel, dy *Node) [][2]int {
 //
 // XLA would compute what comes before such a transposition once more on the way, pixel
 // by pixel in the new order, which takes four to seven times as long on a CPU as to
-// compute it and then to transpose: so it is kept from seeing both.
+// compute it and then to transpose: so it is kept from seeing both. In a computation of
+// its own a convolution must have imageAxes, to which XLA brings others only in the main one.
 func (c convolution) byKernel(x, kernel, dy *Node) *Node {
 	pads := make([][2]int, 2)
 	for a := range pads {
