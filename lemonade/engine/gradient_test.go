@@ -333,6 +333,11 @@ func TestBuilders(t *testing.T) {
 			t.Errorf("builder %s builds no operation of arch", name)
 		}
 	}
+	for name := range valuewise {
+		if builders[name] == nil {
+			t.Errorf("valuewise has %s, which is no operation", name)
+		}
+	}
 	for _, name := range arch.Initializers {
 		if _, ok := initializers[name]; !ok {
 			t.Errorf("initializer %s is missing", name)
