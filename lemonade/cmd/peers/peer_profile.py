@@ -17,21 +17,23 @@ KINDS = [("transpose_copy_fusion", "transposed images, for gradients by a convol
          ("ynn_fusion", "products and sums, in YNNPACK"), ("", "all else but convolutions, element by element")]
 
 
+convolve = partial(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def convolution(x, w, stride):
-    return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return convolve(x, w, (stride, stride), "SAME")
 
 
 def backward(stride, kept, dy):
     """The gradients as lemonade/engine has them: that by the kernel is a computation of its own."""
     x, w = kept
-    dx = jax.vjp(lambda x: lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")), x)[1](dy)[0]
+    dx = jax.vjp(lambda x: convolve(x, w, (stride, stride), "SAME"), x)[1](dy)[0]
     low = [max((dy.shape[a] - 1) * stride + w.shape[a - 1] - x.shape[a], 0) // 2 for a in (1, 2)]
     pads = [(low[a], w.shape[a] + (dy.shape[a + 1] - 1) * stride - x.shape[a + 1] - low[a]) for a in (0, 1)]
 
     def by_kernel(x, dy):
-        return lax.conv_general_dilated(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3), (1, 1), pads, rhs_dilation=(stride, stride),
-                                        dimension_numbers=("NHWC", "HWIO", "NHWC")).transpose(1, 2, 0, 3)
+        return convolve(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3), (1, 1), pads, rhs_dilation=(stride, stride)).transpose(1, 2, 0, 3)
 
     return dx, lax.cond(jnp.isfinite(dy[0, 0, 0, 0]), by_kernel, lambda x, dy: jnp.zeros_like(w), x, dy)
 
@@ -93,17 +95,10 @@ def lstms():
     size = dict(batch=64, length=256, inputs=64, units=128)
     batch, length, inputs, units = size.values()
     rng = np.random.default_rng(1)
-    x, w, r = (jnp.asarray(0.1 * rng.standard_normal(s, np.float32)) for s in [(batch, length, inputs), (inputs, 4 * units), (units, 4 * units)])
+    x, *params = (jnp.asarray(0.1 * rng.standard_normal(s, np.float32)) for s in [(batch, length, inputs), (inputs, 4 * units), (4 * units,), (units, 4 * units)])
 
     def last(x):
-        def cell(state, gates):
-            h, memory = state
-            i, f, g, o = jnp.split(gates + h @ r, 4, -1)
-            memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
-            return (jax.nn.sigmoid(o) * jnp.tanh(memory), memory), None
-
-        zero = jnp.zeros((len(x), units))
-        return lax.scan(cell, (zero, zero), jnp.swapaxes(x @ w, 0, 1))[0][0]
+        return Net(params).lstm(x, units)
 
     def xla(f):
         f = jax.jit(f)
@@ -131,7 +126,7 @@ def convolutions(channels, size, groups=1):
     image, gradient = (rng.random((BATCH, size, size, channels), np.float32) for _ in range(2))
     kernel = rng.random((3, 3, channels // groups, channels), np.float32)
     x, w, g = map(jnp.asarray, (image, kernel, gradient))
-    forward = jax.jit(lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups))
+    forward = jax.jit(lambda x, w: convolve(x, w, (1, 1), "SAME", feature_group_count=groups))
     by_input = jax.jit(lambda x, w, g: jax.vjp(lambda x: forward(x, w), x)[1](g)[0])
     by_kernel = jax.jit(lambda x, w, g: jax.vjp(lambda w: forward(x, w), w)[1](g)[0])
     tx, tg = (torch.tensor(v).permute(0, 3, 1, 2) for v in (image, gradient))
